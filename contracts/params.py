@@ -1,0 +1,132 @@
+"""params.yaml as frozen types, one section a stage. A function gets its section, never the whole.
+
+`params.yaml` at the top holds the defaults; `pilots/NAME/params.yaml`, where it exists, overrides single keys of it.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import Field, ValidationError
+
+from contracts.errors import BadPilot
+from contracts.pilot import Frozen, explain, read_yaml
+
+
+class SimulateParams(Frozen):
+    """The simulated city: how long, how large, and which random numbers."""
+
+    first_day: str = "2025-01-01"
+    days: int = Field(default=1095, gt=6)
+    seed: int = 20280401
+
+
+class SpineParams(Frozen):
+    """Which hours are forecast in training: every `every_hours` from `history_days` after the first reading on."""
+
+    every_hours: int = Field(default=1, gt=0)
+    history_days: float = Field(default=28, ge=0)
+
+
+class SplitParams(Frozen):
+    """Time is cut, never shuffled: train | gap | calibrate | gap | test, the test part last and untouched.
+
+    `folds` rolling origins inside the training part choose parameters. The gap is never less than the horizon.
+    """
+
+    calibrate_days: float = Field(default=60, gt=0)
+    test_days: float = Field(default=90, gt=0)
+    folds: int = Field(default=3, ge=1)
+    fold_days: float = Field(default=30, gt=0)
+    gap_hours: int = Field(default=0, ge=0)
+
+
+class TrainParams(Frozen):
+    """LightGBM, deterministic. Names are LightGBM's own."""
+
+    learning_rate: float = Field(default=0.05, gt=0, le=1)
+    num_leaves: int = Field(default=31, ge=2)
+    min_data_in_leaf: int = Field(default=200, ge=1)
+    num_iterations: int = Field(default=300, ge=1)
+    early_stopping_rounds: int = Field(default=50, ge=0)
+    feature_fraction: float = Field(default=0.7, gt=0, le=1)
+    bagging_fraction: float = Field(default=0.8, gt=0, le=1)
+    lambda_l2: float = Field(default=10.0, ge=0)
+    max_bin: int = Field(default=127, ge=3)
+    num_threads: int = Field(default=2, ge=1)
+    seeds: tuple[int, ...] = (1, 2, 3)
+    hazards: tuple[str, ...] = ()  # empty: every hazard of the pilot
+
+
+class CalibrateParams(Frozen):
+    """How raw scores become probabilities, fitted on the calibration part only."""
+
+    method: Literal["logistic", "isotonic", "none"] = "logistic"
+    interval: float = Field(default=0.90, gt=0, lt=1)
+
+
+class EvaluateParams(Frozen):
+    """Block bootstrap over whole blocks of days, so that dependence within a block is kept."""
+
+    block_days: float = Field(default=7, gt=0)
+    replicates: int = Field(default=200, ge=20)
+    reliability_bins: int = Field(default=10, ge=2)
+    seed: int = 7
+
+
+class PromoteParams(Frozen):
+    """What a challenger must show before it becomes champion."""
+
+    max_ece: float = Field(default=0.02, gt=0)
+    min_brier_skill: float = 0.0
+    min_test_incidents: int = Field(default=20, ge=1)
+
+
+class Params(Frozen):
+    """All stages' parameters."""
+
+    simulate: SimulateParams = SimulateParams()
+    spine: SpineParams = SpineParams()
+    split: SplitParams = SplitParams()
+    train: TrainParams = TrainParams()
+    calibrate: CalibrateParams = CalibrateParams()
+    evaluate: EvaluateParams = EvaluateParams()
+    promote: PromoteParams = PromoteParams()
+
+    def flat(self) -> dict[str, str]:
+        """`section.key` -> JSON text: what a run logs, straight from the frozen config."""
+        dumped = self.model_dump(mode="json")
+        return {
+            f"{section}.{key}": json.dumps(value) for section, keys in dumped.items() for key, value in keys.items()
+        }
+
+
+def load_params(root: Path, pilot: str) -> Params:
+    """The parameters for one pilot: `root/params.yaml` with `root/pilots/PILOT/params.yaml` on top.
+
+    Raises:
+        NotFound: no params.yaml at the root. BadPilot: an unknown key or a value out of its limits.
+    """
+    path = root / "params.yaml"
+    merged = read_yaml(path)
+    own = root / "pilots" / pilot / "params.yaml"
+    if own.is_file():
+        path = own
+        merged = _overlay(merged, read_yaml(own))
+    try:
+        return Params.model_validate(merged)
+    except ValidationError as fault:
+        section = fault.errors()[0]["loc"][0]
+        fields = Params.model_fields
+        known = getattr(fields[section].annotation, "model_fields", fields) if section in fields else fields
+        raise BadPilot(explain(fault, dict(known)), where=str(path)) from fault
+
+
+def _overlay(base: dict[str, Any], top: dict[str, Any]) -> dict[str, Any]:
+    out = dict(base)
+    for key, value in top.items():
+        both = isinstance(value, dict) and isinstance(out.get(key), dict)
+        out[key] = _overlay(out[key], value) if both else value
+    return out

@@ -1,0 +1,1 @@
+"""Tables -> features and labels. Pure functions: no clock, no files, no network."""

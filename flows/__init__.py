@@ -1,0 +1,1 @@
+"""The conductors: stages, Prefect flows of one call a task, and the `foresafe` command line."""

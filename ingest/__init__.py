@@ -1,0 +1,1 @@
+"""Shared data -> validated tables: sources, contracts as Great Expectations suites, quarantine, the store."""

@@ -1,0 +1,1 @@
+"""Features -> risk: split, train, calibrate, evaluate, explain, promote, score, registry."""

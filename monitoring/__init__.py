@@ -1,0 +1,1 @@
+"""Drift, realised performance, and the decision to retrain."""

@@ -1,0 +1,1 @@
+"""What people and services read: reports today, the API and the board later."""

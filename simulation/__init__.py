@@ -1,0 +1,1 @@
+"""A simulated Ulsan that shares data as real partners do, with known true risk."""
