@@ -57,10 +57,10 @@ def risk_map(shapes: Sequence[Shape], *, width: int = 620, height: int = 520) ->
     return _svg(width, height, "".join(body), label="risk map")
 
 
-def reliability(bins: Sequence[ReliabilityBin], *, size: int = 250) -> str:
+def reliability(bins: Sequence[ReliabilityBin], *, size: int = 260) -> str:
     """Observed against forecast frequency on square-root axes, so that rare risks can be read; dots grow with rows."""
     top = max([b.predicted for b in bins] + [b.observed for b in bins] + [1e-4]) * 1.15
-    inner, pad = size - 52, 40
+    inner, pad = size - 74, 58
 
     def x(p: float) -> float:
         return pad + math.sqrt(max(p, 0) / top) * inner
@@ -73,7 +73,7 @@ def reliability(bins: Sequence[ReliabilityBin], *, size: int = 250) -> str:
     parts = [
         f'<line x1="{x(t):.1f}" y1="{y(0):.1f}" x2="{x(t):.1f}" y2="{y(top):.1f}" stroke="{GRID}"/>'
         f'<line x1="{x(0):.1f}" y1="{y(t):.1f}" x2="{x(top):.1f}" y2="{y(t):.1f}" stroke="{GRID}"/>'
-        f'<text x="{x(t):.1f}" y="{size - pad + 14}" text-anchor="middle">{percent(t)}</text>'
+        f'<text x="{x(t):.1f}" y="{size - pad + 15}" text-anchor="middle">{percent(t)}</text>'
         f'<text x="{pad - 4}" y="{y(t) + 4:.1f}" text-anchor="end">{percent(t)}</text>'
         for t in ticks
     ]
@@ -84,8 +84,8 @@ def reliability(bins: Sequence[ReliabilityBin], *, size: int = 250) -> str:
         f"{b.rows:,} forecasts</title></circle>"
         for b in bins
     ]
-    parts.append(f'<text x="{size / 2}" y="{size - 8}" text-anchor="middle">forecast</text>')
-    parts.append(f'<text transform="translate(9 {size / 2}) rotate(-90)" text-anchor="middle">came true</text>')
+    parts.append(f'<text x="{size / 2}" y="{size - 22}" text-anchor="middle">forecast</text>')
+    parts.append(f'<text transform="translate(11 {size / 2 - 20}) rotate(-90)" text-anchor="middle">came true</text>')
     return _svg(size, size, "".join(parts), label="reliability")
 
 
