@@ -95,6 +95,11 @@ class Labels:
     def __len__(self) -> int:
         return len(self.rows)
 
+    def take(self, positions: IntArray) -> Labels:
+        """The labels at these positions; `rows` still points into the whole spine."""
+        kept = (array[positions] for array in (self.rows, self.occurred, self.count, self.severity))
+        return Labels(self.hazard, self.horizon_hours, *kept)
+
 
 @dataclass(frozen=True)
 class Estimate:
