@@ -97,8 +97,14 @@ class Labels:
 
     def take(self, positions: IntArray) -> Labels:
         """The labels at these positions; `rows` still points into the whole spine."""
-        kept = (array[positions] for array in (self.rows, self.occurred, self.count, self.severity))
-        return Labels(self.hazard, self.horizon_hours, *kept)
+        return Labels(
+            self.hazard,
+            self.horizon_hours,
+            rows=self.rows[positions],
+            occurred=self.occurred[positions],
+            count=self.count[positions],
+            severity=self.severity[positions],
+        )
 
 
 @dataclass(frozen=True)
