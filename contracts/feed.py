@@ -27,7 +27,7 @@ _DOCUMENTED = frozenset(("observed_at", "occurred_at", "known_at"))
 
 
 class Feed(Frozen):
-    """What one contract says. `digest` is the contract's own hash: with it, a batch is known by content and contract."""
+    """What one contract says. `digest` is the contract's hash: part of a batch's id."""
 
     name: Name
     pilot: Name
@@ -73,6 +73,13 @@ class Feed(Frozen):
         if self.table == "incidents" or (self.table == "readings" and self.layout != "wide_metrics"):
             return ()
         return tuple(c for c in self.columns if c.name in pilot.metrics and not c.ignored)
+
+    def states(self, metric: str) -> bool:
+        """Whether a long or wide_assets table may carry this metric."""
+        column = self.rule("metric")
+        if column is None:
+            return self.constants.get("metric") == metric
+        return column.map is None or metric in column.map.values()
 
     def to_pilot_unit(self, metric: str, pilot: Pilot) -> Conversion:
         """From the unit in which this feed states a metric to the pilot's."""
@@ -199,12 +206,7 @@ def _check_time(feed: Feed, pilot: Pilot) -> None:
 
 
 def _stated_metrics(feed: Feed, pilot: Pilot) -> set[str]:
-    named = {c.name for c in feed.metric_columns(pilot)}
-    constant = feed.constants.get("metric")
-    column = feed.rule("metric")
-    mapped = {str(word) for word in (column.map or {}).values()} if column else set()
-    stated = named | mapped | ({str(constant)} if constant is not None else set())
-    return stated & set(pilot.metrics) or set(pilot.metrics)
+    return {c.name for c in feed.metric_columns(pilot)} | {m for m in pilot.metrics if feed.states(m)}
 
 
 def _check_units(feed: Feed, pilot: Pilot) -> None:
@@ -216,9 +218,7 @@ def _check_units(feed: Feed, pilot: Pilot) -> None:
             check_unit(column.unit)
     if feed.table == "incidents":
         return
-    mapped = feed.rule("value") or feed.units or feed.layout == "wide_assets"
-    metrics = {c.name for c in feed.metric_columns(pilot)} | (_stated_metrics(feed, pilot) if mapped else set())
-    for metric in sorted(metrics):
+    for metric in sorted(_stated_metrics(feed, pilot)):
         try:
             low, high = feed.limits(metric, pilot)
         except BadContract as fault:

@@ -17,9 +17,24 @@ import yaml
 from contracts.errors import BadContract, nearest
 
 FEED_WORDS = frozenset(
-    "partner table layout delimiter encoding missing time known_at constants place assets units limits sources".split()
+    [
+        "partner",
+        "table",
+        "layout",
+        "delimiter",
+        "encoding",
+        "missing",
+        "time",
+        "known_at",
+        "constants",
+        "place",
+        "assets",
+        "units",
+        "limits",
+        "sources",
+    ]
 )
-COLUMN_WORDS = frozenset("unit map prefix compose ignored".split())
+COLUMN_WORDS = frozenset(["unit", "map", "prefix", "compose", "ignored"])
 _SCHEMA_HINTS = {
     "required": "a key is missing",
     "enum": "not one of the allowed values",

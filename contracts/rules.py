@@ -1,9 +1,9 @@
-"""What a contract may say about time, knowledge, place and columns: the parts of a `Feed`, each refusing unknown keys."""
+"""What a contract may say about time, knowledge, place and columns: the parts of a `Feed`."""
 
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, field_validator, model_validator
@@ -157,7 +157,7 @@ class Caps(Frozen):
 
 
 class ColumnRule(Frozen):
-    """One column: our word (or a metric), the partner's name for it, and what may stand in it (in the partner's unit)."""
+    """One column: our word (or a metric), the partner's name for it, and its limits in the partner's unit."""
 
     name: str
     column: str
@@ -169,6 +169,16 @@ class ColumnRule(Frozen):
     prefix: str = ""
     compose: tuple[str, ...] = ()
     ignored: bool = False
+
+    @field_validator("map", mode="before")
+    @classmethod
+    def _text_keys(cls, words: Any) -> Any:
+        """YAML reads `True:` and `0:` as a flag and a number; a file holds text. Both spellings of a flag are meant."""
+        if not isinstance(words, dict):
+            return words
+        out = {str(theirs): ours for theirs, ours in words.items()}
+        flags = {str(theirs).lower(): ours for theirs, ours in words.items() if isinstance(theirs, bool)}
+        return flags | out
 
     @model_validator(mode="after")
     def _limits(self) -> ColumnRule:
