@@ -51,6 +51,11 @@ class Timeline:
         return self.origin + timedelta(days=LEAD_DAYS)
 
     @property
+    def first_end(self) -> datetime:
+        """The end of the first shown hour, UTC."""
+        return self.first_instant + timedelta(hours=1)
+
+    @property
     def last_instant(self) -> datetime:
         """The end of what partners share, UTC."""
         return self.first_instant + timedelta(days=self.days)
@@ -59,6 +64,22 @@ class Timeline:
     def start_s(self) -> Ints:
         """Start of each row, seconds since 1970 UTC."""
         return int(self.origin.timestamp()) + np.arange(self.hours, dtype=np.int64) * 3600
+
+    @cached_property
+    def months(self) -> tuple[tuple[str, slice], ...]:
+        """The shown months, `2025-01` and its rows, counted from the first shown row."""
+        days = self.dates[LEAD_DAYS : LEAD_DAYS + self.days]
+        labels = [f"{d:%Y-%m}" for d in days]
+        names = sorted(set(labels))
+        return tuple(
+            (name, slice(labels.index(name) * 24, (labels.index(name) + labels.count(name)) * 24)) for name in names
+        )
+
+    def korean_text(self, *, end: bool, form: str = " ") -> list[str]:
+        """`2025-01-01 00:00` of each shown hour's start or end; `form` is what stands between date and time."""
+        local = self.start_s[self.shown] + 9 * 3600 + (3600 if end else 0)
+        text = np.datetime_as_string(local.astype("datetime64[s]"), unit="m")
+        return [stamp.replace("T", form) for stamp in text.tolist()]
 
     @cached_property
     def dates(self) -> tuple[date, ...]:

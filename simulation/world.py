@@ -32,6 +32,7 @@ class World:
     `intensity` and `counts` are hours x HAZARDS x cells; `intensity[j]` was fixed at the start of hour `j`.
     """
 
+    seed: int
     timeline: Timeline
     city: City
     weather: Weather
@@ -73,6 +74,7 @@ def simulate_world(timeline: Timeline, city: City, seed: int) -> World:
     base = law.background(drivers, timeline, city)
     happened = _happen(timeline, city, weather, process, base, seed)
     return World(
+        seed=seed,
         timeline=timeline,
         city=city,
         weather=weather,
@@ -118,7 +120,7 @@ def _happen(
 ) -> Happenings:
     """The recursion. Each hour: intensity from the state at its start, incidents, then the state at its end."""
     hours, cells, plants = timeline.hours, len(city.cells), city.plant_cells
-    chance = stream(seed, "incidents").random((hours, len(law.HAZARDS), cells), dtype=np.float32)
+    chances = stream(seed, "incidents")
     voc_leaked, h2s_leaked = _emissions(timeline, city, weather, process, seed)
     air = plume(city)
     speed = weather.wind_speed_m_s.mean(axis=1)
@@ -134,7 +136,7 @@ def _happen(
     for row in range(hours):
         after = law.followers(memory, city.neighbours)
         rate = law.intensity(row, base, voc_ppb=gas[0], h2s_ppb=gas[1], followers=after)
-        struck = _poisson(rate, chance[row])
+        struck = _poisson(rate, chances.random(rate.shape))
         memory = law.remember(memory, struck)
         outflow = outflow * RELEASE_FADES + struck[law.CHEMICAL][plants]
         emitted = np.stack(
