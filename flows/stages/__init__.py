@@ -1,0 +1,12 @@
+"""The stages: load, one pure call, save. Both conductors (Prefect's flows and dvc.yaml) and the command line use these.
+
+Each takes the settings and the pilot's name, leaves files where `Outputs` says, and returns a small JSON summary.
+Heavy rooms are imported inside, so that no command pays for one that it does not use.
+"""
+
+from flows.stages.data import features, ingest_feed, simulate
+from flows.stages.forecast import report, score
+from flows.stages.learn import evaluate, train
+from flows.stages.release import release, track
+
+__all__ = ["evaluate", "features", "ingest_feed", "release", "report", "score", "simulate", "track", "train"]
