@@ -38,7 +38,7 @@ def load_material(settings: Settings, name: str, hazard: str) -> Material:
     Raises:
         NotFound: the features stage has not run. NotEnoughData: too short a time for the parts.
     """
-    from models.split import split
+    from models.split import split_parts
 
     params = params_of(settings, name)
     training = load_training_set(outputs_of(settings, name).features, (hazard,))
@@ -46,7 +46,7 @@ def load_material(settings: Settings, name: str, hazard: str) -> Material:
     return Material(
         features=training.features,
         labels=labels,
-        parts=split(spine.as_of[labels.rows], params.split, horizon_hours=labels.horizon_hours),
+        parts=split_parts(spine.as_of[labels.rows], params.split, horizon_hours=labels.horizon_hours),
         params=params,
         alerts_per_day=pilot_of(settings, name).hazards[hazard].alerts_per_day,
         provenance={
@@ -62,9 +62,7 @@ def judge_rows(model: RiskModel, given: Material) -> Trial:
     """The test part scored by the model and every baseline."""
     from models.fit import trial_on_test
 
-    return trial_on_test(
-        model, given.features, given.labels, parts=given.parts, alerts_per_day=given.alerts_per_day
-    )
+    return trial_on_test(model, given.features, given.labels, parts=given.parts, alerts_per_day=given.alerts_per_day)
 
 
 def git_revision(home: Path) -> str:

@@ -24,7 +24,7 @@ class Outputs:
 
     @property
     def quality(self) -> Path:
-        """One JSON a feed, and `ingest.json` with what became of all of them."""
+        """One JSON a feed: its quality reports."""
         return self.state / "quality" / self.pilot
 
     @property
@@ -70,6 +70,10 @@ class Outputs:
     def scores(self) -> Path:
         """`scores.parquet`, `.csv`, `.geojson` and `scores.json`, a summary."""
         return self.state / "scores" / self.pilot
+
+    def last(self, stage: str) -> Path:
+        """What became of each feed or hazard when the stage last ran."""
+        return self.state / "last" / self.pilot / f"{stage}.json"
 
     @property
     def report(self) -> Path:

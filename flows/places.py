@@ -39,5 +39,7 @@ def hazard_names(settings: Settings, name: str) -> tuple[str, ...]:
     chosen = params_of(settings, name).train.hazards
     unknown = [hazard for hazard in chosen if hazard not in known]
     if unknown:
-        raise NotFound(f"no hazard {unknown[0]!r}", where="params.yaml: train.hazards", allowed=nearest(unknown[0], known))
+        raise NotFound(
+            f"no hazard {unknown[0]!r}", where="params.yaml: train.hazards", allowed=nearest(unknown[0], known)
+        )
     return chosen or tuple(known)

@@ -7,6 +7,17 @@ Heavy rooms are imported inside, so that no command pays for one that it does no
 from flows.stages.data import features, ingest_feed, simulate
 from flows.stages.forecast import report, score
 from flows.stages.learn import evaluate, train
-from flows.stages.release import release, track
+from flows.stages.release import learn_and_release, release, track
 
-__all__ = ["evaluate", "features", "ingest_feed", "release", "report", "score", "simulate", "track", "train"]
+__all__ = [
+    "evaluate",
+    "features",
+    "ingest_feed",
+    "learn_and_release",
+    "release",
+    "report",
+    "score",
+    "simulate",
+    "track",
+    "train",
+]

@@ -15,6 +15,7 @@ from flows.material import Material, judge_rows, load_material
 from flows.outputs import Outputs
 from flows.places import outputs_of
 from flows.settings import Settings
+from flows.stages.learn import evaluate, train
 
 if TYPE_CHECKING:
     from models.fit import Fitted
@@ -122,9 +123,7 @@ def _load_fitted(outputs: Outputs, hazard: str) -> Fitted:
 
     shown = read_json(outputs.fitted(hazard), made_by="train")
     model = RiskModel.load(outputs.model(hazard))
-    return Fitted(
-        model, shown["trees"], shown["stopped_early"], tuple(shown["unused"]), importance=shown["importance"]
-    )
+    return Fitted(model, shown["trees"], shown["stopped_early"], tuple(shown["unused"]), importance=shown["importance"])
 
 
 def _golden(given: Material) -> IntArray:
@@ -132,3 +131,11 @@ def _golden(given: Material) -> IntArray:
     rows = given.labels.rows[given.parts.test]
     picked: IntArray = rows[np.linspace(0, len(rows) - 1, num=min(GOLDEN_ROWS, len(rows))).astype(np.int64)]
     return picked
+
+
+def learn_and_release(settings: Settings, name: str, hazard: str, *, now: datetime) -> Summary:
+    """`train`, `evaluate`, `track` and `release` of one hazard, one after the other: a challenger from nothing."""
+    train(settings, name, hazard)
+    judged = evaluate(settings, name, hazard)
+    track(settings, name, hazard)
+    return {**judged, **release(settings, name, hazard, now=now)}

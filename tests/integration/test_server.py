@@ -113,9 +113,10 @@ def test_a_server_that_cannot_start_is_one_readable_error(tmp_path: Path) -> Non
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         service = pages(tmp_path, port=str(taken.getsockname()[1]))
-        with pytest.raises(ForesafeError, match="pages server was not healthy.*Address already in use"), Use(
-            service
-        ) as use:
+        with (
+            pytest.raises(ForesafeError, match="pages server was not healthy.*Address already in use"),
+            Use(service) as use,
+        ):
             use.address(20)
 
 
