@@ -125,9 +125,14 @@ def replaced(folder: Path) -> Iterator[Path]:
 
 def write_json(path: Path, content: object) -> None:
     """UTF-8, indented, keys as given; whole or not at all."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1, default=_instant) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8; whole or not at all."""
     path.parent.mkdir(parents=True, exist_ok=True)
     draft = path.with_name(path.name + ".new")
-    draft.write_text(json.dumps(content, ensure_ascii=False, indent=1, default=_instant) + "\n", encoding="utf-8")
+    draft.write_text(text, encoding="utf-8")
     draft.replace(path)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -37,7 +38,7 @@ def attempt_each(
     """`attempt` for each, in order; `progress` hears of each as it is done."""
     outcomes = []
     for name in names:
-        outcome = attempt(name, lambda name=name: call(name))
+        outcome = attempt(name, partial(call, name))
         progress(outcome)
         outcomes.append(outcome)
     return outcomes

@@ -21,7 +21,7 @@ FEED_TIMEOUT_SECONDS = 1800
 
 
 def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
-    """Whether trying again may help: a network or disk fault may pass, a refused contract or a missing file does not."""
+    """Whether to try again: a network or disk fault may pass, a refused contract or a missing file does not."""
     fault = state.result(raise_on_failure=False)
     if isinstance(fault, BadSource):
         fault = fault.__cause__

@@ -55,6 +55,10 @@ class Outputs:
         """Rows of predicted and observed, for `dvc plots`."""
         return self.state / "plots" / self.pilot / hazard / "reliability.json"
 
+    def attainable(self, hazard: str) -> Path:
+        """The share of the attainable skill; only where the truth is known."""
+        return self.state / "evaluations" / self.pilot / f"{hazard}.attainable.json"
+
     def plots(self, hazard: str) -> Path:
         return self.state / "plots" / self.pilot / hazard
 

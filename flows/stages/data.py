@@ -25,8 +25,9 @@ def simulate(settings: Settings, name: str, *, progress: Callable[[str], None]) 
 def ingest_feed(settings: Settings, name: str, feed_name: str, *, now: datetime) -> list[Summary]:
     """Pull, gate and commit one feed; its quality reports, one a batch."""
     from contracts.feed import load_feeds
-    from ingest import ingest_feed as run
     from ingest.store import Store
+
+    from ingest import ingest_feed as run
 
     pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
     feed = next(feed for feed in load_feeds(settings.pilots / name, pilot) if feed.name == feed_name)
@@ -38,8 +39,9 @@ def ingest_feed(settings: Settings, name: str, feed_name: str, *, now: datetime)
 
 def features(settings: Settings, name: str) -> Summary:
     """Features of every training row, and the ripe labels of every hazard."""
-    from features import build_features, build_labels, training_spine
     from ingest.store import Store
+
+    from features import build_features, build_labels, training_spine
 
     pilot, params, outputs = pilot_of(settings, name), params_of(settings, name).spine, outputs_of(settings, name)
     store = Store(outputs.store)

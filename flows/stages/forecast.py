@@ -1,4 +1,4 @@
-"""From the newest data and the released models to scores, and to the page that shows them."""
+"""From the newest data and the released models to scores, and to the page that shows everything."""
 
 from __future__ import annotations
 
@@ -7,15 +7,16 @@ from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import polars as pl
 
 from contracts.errors import NotFound
 from contracts.results import Features
-from flows.artefacts import replaced, write_json
+from flows.artefacts import replaced, write_json, write_text
 from flows.fallback import climatology_scores
-from flows.geojson import feature_collection
 from flows.instants import data_instant
 from flows.places import hazard_names, outputs_of, pilot_of
 from flows.settings import Settings
+from flows.shown import report_inputs
 from flows.stages.release import tracking_of
 
 Summary = dict[str, Any]
@@ -32,40 +33,40 @@ def score(settings: Settings, name: str, *, as_of: datetime | None = None, relea
     Raises:
         NotEnoughData: the store knows nothing by then. NotFound: with `released=False`, nothing was trained.
     """
-    from features import build_features, scoring_spine
     from ingest.store import Store
+
+    from features import build_features, scoring_spine
+    from reporting import geojson
 
     pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
     store = Store(outputs.store)
     tables = store.snapshot(known_until=as_of)
     built = build_features(tables, scoring_spine(tables, pilot, as_of=as_of or data_instant(tables)), pilot)
     scored = _with_champions(settings, name, built) if released else _with_trained(settings, name, built)
-    if released:
-        store.append_scores(scored)
+    assets = latest_assets(tables.assets)
     with replaced(outputs.scores) as draft:
         scored.to_parquet(draft / "scores.parquet", index=False)
         scored.to_csv(draft / "scores.csv", index=False)
-        write_json(draft / "scores.geojson", feature_collection(scored, tables.assets))
+        assets.to_parquet(draft / "assets.parquet", index=False)
+        write_text(draft / "scores.geojson", geojson(scored, assets))
         write_json(draft / "scores.json", _summary(scored))
+    if released:
+        store.append_scores(pl.from_pandas(scored))
     return _summary(scored)
 
 
-def report(settings: Settings, name: str) -> Summary:
+def report(settings: Settings, name: str, *, now: datetime) -> Summary:
     """The self-contained page of everything that the other stages left."""
-    from serving.report import write_report
+    from reporting import render_report
 
-    pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
-    write_report(
-        outputs.report,
-        pilot=pilot,
-        scores=outputs.scores,
-        evaluations=outputs.evaluation("any").parent,
-        plots=outputs.plots("any").parent,
-        quality=outputs.quality,
-        decisions=outputs.decision("any").parent,
-        truth=outputs.truth if outputs.truth.is_dir() else None,
-    )
+    outputs = outputs_of(settings, name)
+    write_text(outputs.report, render_report(report_inputs(settings, name, now=now)))
     return {"report": str(outputs.report)}
+
+
+def latest_assets(assets: pl.DataFrame) -> pd.DataFrame:
+    """One row an asset: its latest version."""
+    return assets.sort("known_at").unique("asset_id", keep="last").sort("asset_id").to_pandas()
 
 
 def _with_champions(settings: Settings, name: str, built: Features) -> pd.DataFrame:

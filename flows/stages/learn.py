@@ -4,9 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import polars as pl
+
+from contracts.results import FloatArray
 from flows.artefacts import read_json, write_json
+from flows.attainable import attainable, true_risk
 from flows.judging import metrics, reliability_rows
-from flows.material import judge_rows, load_material
+from flows.material import Material, judge_rows, load_material
+from flows.outputs import Outputs
 from flows.places import outputs_of
 from flows.settings import Settings
 
@@ -43,7 +48,7 @@ def evaluate(settings: Settings, name: str, hazard: str) -> Summary:
     trial = judge_rows(RiskModel.load(outputs.model(hazard)), given)
     evaluation = judge(trial.probability, trial.judged, baselines=trial.baselines, params=given.params.evaluate)
     write_json(outputs.evaluation(hazard), evaluation.as_json())
-    write_json(outputs.metrics(hazard), metrics(evaluation))
+    summary = metrics(evaluation)
     write_json(outputs.reliability(hazard), reliability_rows(evaluation))
     plot_all(
         outputs.plots(hazard),
@@ -55,4 +60,21 @@ def evaluate(settings: Settings, name: str, hazard: str) -> Summary:
         words={info.name: info.words for info in given.features.infos},
         params=given.params.evaluate,
     )
-    return {"hazard": hazard, **metrics(evaluation)}
+    if (outputs.truth / "risk.parquet").is_file():
+        reached = attainable(
+            trial.judged.occurred,
+            model=trial.probability,
+            climatology=trial.baselines["climatology"],
+            truth=_truth(outputs, given),
+        )
+        write_json(outputs.attainable(hazard), reached)
+        summary["attainable_share"] = reached["share"]
+    write_json(outputs.metrics(hazard), summary)
+    return {"hazard": hazard, **summary}
+
+
+def _truth(outputs: Outputs, given: Material) -> FloatArray:
+    labels = given.labels
+    truth = pl.read_parquet(outputs.truth / "risk.parquet", columns=["asset_id", "as_of", labels.hazard])
+    spine = given.features.spine.take(labels.rows[given.parts.test])
+    return true_risk(truth, spine, hazard=labels.hazard, horizon_hours=labels.horizon_hours)
