@@ -65,7 +65,7 @@ def usual_values(features: Features, rows: IntArray, importance: FloatArray) -> 
     for position, name in enumerate(features.names):
         known = values[:, position][~np.isnan(values[:, position])]
         quantiles = np.quantile(known, [0.05, 0.5, 0.95]) if len(known) else np.full(3, np.nan)
-        overall[name] = (float(quantiles[0]), float(quantiles[1]), float(quantiles[2]))
+        overall[name] = (_rounded(quantiles[0]), _rounded(quantiles[1]), _rounded(quantiles[2]))
     top = np.argsort(-importance, kind="stable")[:HOURLY_FEATURES]
     if len(spine.assets) * 24 * len(top) > HOURLY_CELLS:
         return UsualValues(overall)
@@ -131,13 +131,18 @@ def _hourly_medians(
     medians = pd.DataFrame(values[:, top]).groupby(slot).median()
     table = medians.reindex(np.arange(len(spine.assets) * 24)).to_numpy().reshape(len(spine.assets), 24, len(top))
     return {
-        names[p]: {asset: tuple(table[a, :, i].tolist()) for a, asset in enumerate(spine.assets)}
+        names[p]: {asset: tuple(_rounded(v) for v in table[a, :, i]) for a, asset in enumerate(spine.assets)}
         for i, p in enumerate(top)
     }
 
 
+def _rounded(value: float) -> float:
+    """Four significant digits: these numbers are read by people, and there are many of them."""
+    return float(f"{value:.4g}")
+
+
 def _number(value: float) -> float | None:
-    return float(f"{value:.4g}") if np.isfinite(value) else None
+    return value if np.isfinite(value) else None
 
 
 def _floats(values: Sequence[float | None]) -> tuple[float, ...]:

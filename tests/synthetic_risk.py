@@ -6,10 +6,13 @@ log odds(asset, hour) = base + place(asset) + 1.2 * [hour in rush] + 1.0 * gas_z
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 
+from contracts.params import CalibrateParams, SplitParams, TrainParams
 from contracts.results import FeatureInfo, Features, FloatArray, Labels, Spine
+from models import Fitted, Parts, Trial, fit_risk_model, split_parts, trial_on_test
 
 HAZARD = "chemical_release"
 FIRST = np.datetime64("2026-01-01T00:00:00", "us")
@@ -59,6 +62,39 @@ def _wandering(random: np.random.Generator, hours: int, assets: int) -> FloatArr
     for hour in range(1, hours):
         out[hour] = 0.92 * out[hour - 1] + np.sqrt(1 - 0.92**2) * random.normal(size=assets)
     return out
+
+
+ALERTS_PER_DAY = 5.0
+SMALL_TRAIN = TrainParams(num_iterations=80, early_stopping_rounds=15, min_data_in_leaf=100, seeds=(1, 2))
+
+
+@dataclass(frozen=True)
+class Walk:
+    """A small synthetic city, cut, fitted and scored on its test part."""
+
+    city: City
+    parts: Parts
+    fitted: Fitted
+    trial: Trial
+
+
+@cache
+def walk() -> Walk:
+    """The straight way once; computed once for a whole test session."""
+    town = city(assets=20, days=160)
+    as_of = town.features.spine.as_of[town.labels.rows]
+    parts = split_parts(as_of, SplitParams(calibrate_days=35, test_days=50), horizon_hours=town.labels.horizon_hours)
+    fitted = fit_risk_model(
+        town.features,
+        town.labels,
+        parts=parts,
+        train_params=SMALL_TRAIN,
+        calibrate_params=CalibrateParams(),
+        alerts_per_day=ALERTS_PER_DAY,
+        provenance={"data_instant": "2026-06-09T00:00:00+00:00", "git_revision": "0" * 40},
+    )
+    trial = trial_on_test(fitted.model, town.features, town.labels, parts=parts, alerts_per_day=ALERTS_PER_DAY)
+    return Walk(town, parts, fitted, trial)
 
 
 def _info(name: str, words: str, unit: str) -> FeatureInfo:

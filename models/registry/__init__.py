@@ -1,7 +1,7 @@
 """Runs, versions and aliases in MLflow. The only place that imports mlflow, so import it where it is needed."""
 
 from models.registry.client import Tracking
-from models.registry.publish import publish
+from models.registry.publishing import publish
 from models.registry.runs import log_training_run
 from models.registry.versions import (
     Alias,
