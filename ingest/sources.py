@@ -1,0 +1,133 @@
+"""Pull: where a feed's files are, and their bytes, within what the contract allows."""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import zlib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import fsspec
+
+from contracts.errors import BadSource, nearest
+from contracts.feed import Feed
+from contracts.rules import Caps
+
+_CHUNK = 1 << 20
+
+
+@dataclass(frozen=True)
+class SourceFile:
+    """One file of a feed: its URL for fsspec, and its name for people."""
+
+    url: str
+    name: str
+
+
+@dataclass(frozen=True)
+class Pulled:
+    """A file's content. `batch` is known by content and contract: the same file again is the same batch."""
+
+    source: SourceFile
+    batch: str
+    content: bytes
+
+
+def resolve(feed: Feed, roots: Mapping[str, Path]) -> str:
+    """The feed's path with `{shared}` or `{state}` put in.
+
+    Raises:
+        BadSource: a root that is not known or not there.
+    """
+    if not feed.path.startswith("{"):
+        return feed.path
+    root, _, rest = feed.path[1:].partition("}")
+    if root not in roots:
+        raise BadSource(f"unknown root {{{root}}} in path", where=feed.name, allowed=nearest(root, roots))
+    if not roots[root].is_dir():
+        raise BadSource(
+            f"the folder for {{{root}}} is missing: {roots[root]}", where=feed.name, fix=_ROOT_FIX.get(root, "")
+        )
+    return str(roots[root]) + rest
+
+
+_ROOT_FIX = {
+    "shared": "set FORESAFE_DATA to the folder that holds the shared data",
+    "state": "run the simulation, or whatever fills the partners' folder, first",
+}
+
+
+def locate(feed: Feed, roots: Mapping[str, Path]) -> tuple[SourceFile, ...]:
+    """The feed's files, by name.
+
+    Raises:
+        BadSource: no such folder or no file that matches; says what there is instead.
+    """
+    url = resolve(feed, roots)
+    try:
+        fs, path = fsspec.core.url_to_fs(url)
+        found = sorted(str(p) for p in fs.glob(path)) if any(c in path for c in "*?[") else [path] * fs.exists(path)
+    except (OSError, ValueError, ImportError) as error:
+        raise BadSource(f"cannot be reached: {error}", where=f"{feed.name}: {feed.path}") from error
+    if not found:
+        raise BadSource(
+            "no file",
+            where=f"{feed.name}: {feed.path}",
+            cause=_beside(fs, path),
+            fix="ask the partner, or correct path",
+        )
+    return tuple(SourceFile(url=fs.unstrip_protocol(p), name=p.rsplit("/", 1)[-1]) for p in found)
+
+
+def _beside(fs: fsspec.AbstractFileSystem, path: str) -> str:
+    folder = path.rsplit("/", 1)[0]
+    try:
+        names = sorted(p.rsplit("/", 1)[-1] for p in fs.ls(folder, detail=False))
+    except (OSError, ValueError):
+        return "the folder is missing"
+    return f"the folder holds {', '.join(names[:5])}{', ...' * (len(names) > 5)}" if names else "the folder is empty"
+
+
+def pull(source: SourceFile, feed: Feed) -> Pulled:
+    """The file's content, unpacked when its name ends in .gz.
+
+    Raises:
+        BadSource: unreadable, empty, or larger than the feed's caps, packed or unpacked.
+    """
+    where = f"{feed.name}: {source.name}"
+    try:
+        with fsspec.open(source.url, "rb") as opened:
+            packed = opened.read(feed.caps.max_bytes + 1)
+    except (OSError, ValueError) as error:
+        raise BadSource(f"cannot be read: {error}", where=where) from error
+    if len(packed) > feed.caps.max_bytes:
+        raise BadSource(f"more than {feed.caps.max_bytes:,} bytes", where=where, allowed="limits.max_bytes")
+    if not packed:
+        raise BadSource("the file is empty", where=where, allowed="a header and at least one row")
+    batch = f"{hashlib.blake2b(packed, digest_size=10).hexdigest()}-{feed.digest[:8]}"
+    content = _unpack(packed, feed.caps, where) if source.name.endswith(".gz") else packed
+    return Pulled(source=source, batch=batch, content=content)
+
+
+def _unpack(packed: bytes, caps: Caps, where: str) -> bytes:
+    """gzip, refused as soon as it grows beyond the caps: a small file can unpack to more than any memory."""
+    out, size = io.BytesIO(), 0
+    most = min(caps.max_bytes, int(len(packed) * caps.max_ratio) + _CHUNK)
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as unpacking:
+            while chunk := unpacking.read(_CHUNK):
+                size += len(chunk)
+                if size > most:
+                    raise BadSource(
+                        f"unpacks to more than {most:,} bytes from {len(packed):,}",
+                        where=where,
+                        allowed=f"{caps.max_ratio:g} for 1, and limits.max_bytes",
+                        cause="not the data it says it is",
+                    )
+                out.write(chunk)
+    except (OSError, EOFError, zlib.error) as error:
+        raise BadSource(f"not whole gzip: {error}", where=where, cause="a broken upload") from error
+    return out.getvalue()

@@ -1,0 +1,235 @@
+"""The store: append-only, bitemporal Delta tables in one folder. A row is never changed; a snapshot is an instant.
+
+Every Parquet file is written here, with page checksums (a flipped bit is otherwise read silently wrong), and then
+committed to Delta together with the ids of the batches it holds. A batch that a table already has is never written again.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import random
+import time
+import uuid
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from pathlib import Path
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.transaction import AddAction
+
+from contracts.errors import BadTable, NotFound
+from contracts.tables import ASSETS, INCIDENTS, QUARANTINE, READINGS, SCORES, Tables, TableSpec
+
+SPECS = {spec.name: spec for spec in (READINGS, INCIDENTS, ASSETS, QUARANTINE, SCORES)}
+TIMES = {"readings": "observed_at", "incidents": "occurred_at", "assets": "known_at"}
+_ATTEMPTS = 12
+_ROW_GROUP = 1 << 20
+
+
+class Store:
+    """The tables of one pilot under `root`; made when first written.
+
+    Raises:
+        BadTable: a stored file does not verify against its checksums.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+
+    def holds(self, table: str, batch: str) -> bool:
+        """Whether this table already has this batch."""
+        delta = self._open(table)
+        return delta is not None and delta.transaction_version(batch) is not None
+
+    def commit(self, table: str, frame: pl.DataFrame, *, batches: Sequence[str], at: datetime) -> bool:
+        """Append rows and mark their batches as held, in one atomic step.
+
+        batches: ids; what the table already holds of them is left out, by the rows' `batch` where there are several.
+        at: the instant of writing.
+
+        Returns:
+            Whether anything was written. A lost race against another writer is tried again, after a random wait.
+        """
+        frame = SPECS[table].conform(frame)
+        waits = random.Random(f"{self.root}{batches}{at}")
+        todo, path = list(batches), ""
+        for attempt in range(_ATTEMPTS):
+            delta = self._open_or_create(table)
+            left = [batch for batch in todo if delta.transaction_version(batch) is None]
+            if not left:
+                return False
+            if len(left) < len(todo):
+                frame, todo, path = frame.filter(pl.col("batch").is_in(left)), left, ""
+            path = path or self._write(table, frame)
+            try:
+                self._add(delta, table, frame, path, todo, at)
+            except CommitFailedError:
+                if attempt == _ATTEMPTS - 1:
+                    raise
+                time.sleep(waits.uniform(0.01, 0.05) * 2 ** min(attempt, 5))
+            else:
+                return True
+        return False
+
+    def snapshot(self, known_until: datetime | None = None, version: Mapping[str, int] | None = None) -> Tables:
+        """Everything that was known at an instant (all that is stored, if None), as of a store version.
+
+        Later versions of a corrected row stand beside earlier ones: readers choose by `known_at`.
+        """
+        at = version or {}
+        frames = {name: self.read(name, known_until=known_until, version=at.get(name)) for name in TIMES}
+        return Tables(readings=frames["readings"], incidents=frames["incidents"], assets=frames["assets"])
+
+    def versions(self) -> dict[str, int]:
+        """Table -> its current Delta version, for the tables that exist."""
+        opened = {name: self._open(name) for name in SPECS}
+        return {name: delta.version() for name, delta in opened.items() if delta is not None}
+
+    def read(self, table: str, *, known_until: datetime | None = None, version: int | None = None) -> pl.DataFrame:
+        """One table's rows. Raises BadTable where a file is damaged, NotFound where there is no such version."""
+        rows = pl.col("known_at") <= known_until if known_until is not None else None
+        frames = [frame.filter(rows) if rows is not None else frame for frame in self._files(table, version)]
+        return pl.concat(frames, rechunk=False) if frames else SPECS[table].empty()
+
+    def read_near(self, table: str, *, feed: str, first: datetime, last: datetime) -> pl.DataFrame:
+        """The rows of one feed in a time range, from the files whose statistics say they may hold some."""
+        column = pl.col(TIMES[table])
+        rows = (pl.col("feed") == feed) & column.is_between(first, last)
+        frames = [f.filter(rows) for f in self._files(table, None, near=(TIMES[table], feed, first, last))]
+        return pl.concat(frames) if frames else SPECS[table].empty()
+
+    def append_scores(self, frame: pl.DataFrame, *, run: str, at: datetime) -> bool:
+        """Keep forecasts; the same run again changes nothing."""
+        return self.commit("scores", frame, batches=[run], at=at)
+
+    def scores(self, *, first: datetime | None = None, last: datetime | None = None) -> pl.DataFrame:
+        """Kept forecasts with `as_of` in `first..last`."""
+        frame = self.read("scores")
+        frame = frame.filter(pl.col("as_of") >= first) if first else frame
+        return frame.filter(pl.col("as_of") <= last) if last else frame
+
+    def compact(self, table: str, *, at: datetime) -> int:
+        """Many small files -> few, each time-ordered and with checksums. Returns how many files there were."""
+        delta = self._open(table)
+        if delta is None or len(delta.file_uris()) < 2:
+            return 0
+        before = len(delta.file_uris())
+        frame = self.read(table, version=delta.version()).sort(TIMES.get(table, SPECS[table].key[0]))
+        self._add(delta, table, frame, self._write(table, frame), [], at, mode="overwrite")
+        return before
+
+    def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
+        try:
+            return DeltaTable(self.root / table, version=version)
+        except TableNotFoundError:
+            if version is not None and (self.root / table / "_delta_log").is_dir():
+                raise NotFound(f"no version {version} of {table}", where=str(self.root)) from None
+            return None
+
+    def _open_or_create(self, table: str) -> DeltaTable:
+        delta = self._open(table)
+        if delta is not None:
+            return delta
+        (self.root / table).mkdir(parents=True, exist_ok=True)
+        return DeltaTable.create(self.root / table, schema=_arrow_schema(SPECS[table]), mode="ignore")
+
+    def _write(self, table: str, frame: pl.DataFrame) -> str:
+        """A Parquet file with page checksums, whole before Delta names it; a killed write leaves only an orphan."""
+        name = f"part-{uuid.uuid4().hex}.parquet"
+        arrow = frame.to_arrow().cast(_arrow_schema(SPECS[table]))
+        pq.write_table(
+            arrow,
+            self.root / table / name,
+            compression="zstd",
+            compression_level=1,
+            write_page_checksum=True,
+            row_group_size=_ROW_GROUP,
+        )
+        return name
+
+    def _add(
+        self,
+        delta: DeltaTable,
+        table: str,
+        frame: pl.DataFrame,
+        path: str,
+        batches: Sequence[str],
+        at: datetime,
+        mode: str = "append",
+    ) -> None:
+        size = (self.root / table / path).stat().st_size
+        stamp = int(at.timestamp() * 1000)
+        action = AddAction(path, size, {}, stamp, mode == "append", json.dumps(_statistics(frame)))
+        done = CommitProperties(app_transactions=[Transaction(batch, 1) for batch in batches], max_commit_retries=0)
+        delta.create_write_transaction([action], mode, _arrow_schema(SPECS[table]), commit_properties=done)
+
+    def _files(
+        self, table: str, version: int | None, near: tuple[str, str, datetime, datetime] | None = None
+    ) -> Iterator[pl.DataFrame]:
+        delta = self._open(table, version)
+        if delta is None:
+            return
+        for action in pl.DataFrame(delta.get_add_actions(flatten=True)).sort("path").iter_rows(named=True):
+            if near is None or _may_hold(action, *near):
+                yield self._load(table, str(action["path"]))
+
+    def _load(self, table: str, path: str) -> pl.DataFrame:
+        try:
+            arrow = pq.read_table(self.root / table / path, page_checksum_verification=True)
+        except (pa.ArrowException, OSError) as error:
+            raise BadTable(
+                f"a stored file is damaged: {error}",
+                where=f"{table}/{path}",
+                cause="the disk",
+                fix="restore it from a copy, or ingest its batches into a new store",
+            ) from error
+        return pl.DataFrame(arrow).cast(SPECS[table].schema)  # type: ignore[arg-type]
+
+
+def _arrow_schema(spec: TableSpec) -> pa.Schema:
+    kinds = {
+        "text": pa.string(),
+        "instant": pa.timestamp("us", tz="UTC"),
+        "number": pa.float64(),
+        "integer": pa.int64(),
+        "flag": pa.bool_(),
+    }
+    return pa.schema([pa.field(c.name, kinds[c.kind], nullable=True) for c in spec.columns])
+
+
+def _statistics(frame: pl.DataFrame) -> dict[str, object]:
+    """Delta's statistics of a file, for the columns that reads are narrowed by."""
+    names = [c for c in (*TIMES.values(), "as_of", "feed") if c in frame.columns]
+    out: dict[str, object] = {"numRecords": frame.height}
+    if frame.height:
+        low, high = (
+            frame.select(pl.col(names).min()).row(0, named=True),
+            frame.select(pl.col(names).max()).row(0, named=True),
+        )
+        out["minValues"] = {name: _stamp(value, up=False) for name, value in low.items()}
+        out["maxValues"] = {name: _stamp(value, up=True) for name, value in high.items()}
+    out["nullCount"] = {name: int(frame[name].null_count()) for name in names}
+    return out
+
+
+def _stamp(value: object, *, up: bool) -> object:
+    """Delta keeps milliseconds in statistics: bounds are rounded outwards."""
+    if not isinstance(value, datetime):
+        return value
+    milli = value.microsecond // 1000
+    rounded = value.replace(microsecond=min(milli + (up and value.microsecond % 1000 > 0), 999) * 1000)
+    return rounded.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
+
+
+def _may_hold(action: Mapping[str, object], column: str, feed: str, first: datetime, last: datetime) -> bool:
+    low, high = action.get(f"min.{column}"), action.get(f"max.{column}")
+    with contextlib.suppress(TypeError):  # a file without statistics is read
+        if low > last or high < first:  # type: ignore[operator]
+            return False
+        return bool(action["min.feed"] <= feed <= action["max.feed"])  # type: ignore[operator]
+    return True
