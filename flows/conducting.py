@@ -5,10 +5,14 @@ from __future__ import annotations
 import logging
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
+from typing import TYPE_CHECKING, Any
 
 from flows.server import Use, require
 from flows.services import prefect_service, prefect_variables
 from flows.settings import Settings, adopt
+
+if TYPE_CHECKING:
+    from prefect import Flow
 
 # Runs are recorded on the server in full; the terminal shows what `Told` picks.
 _QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
@@ -55,3 +59,15 @@ class Told(logging.Handler):
         message = record.getMessage()
         if run and ("Finished in state Completed" in message or "Retry" in message):
             self._tell(run if "Completed" in message else f"{run}: tried again")
+
+
+def run_flow(flow: Flow[..., Any], *arguments: Any) -> Any:
+    """Run it here; its result. A run that failed for some and went on for others returns its rows.
+
+    Raises:
+        what stopped the flow.
+    """
+    from flows.recorded import PARTLY
+
+    state = flow(*arguments, return_state=True)
+    return state.result(raise_on_failure=state.name != PARTLY)

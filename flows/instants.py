@@ -71,7 +71,7 @@ def first_instant(tables: Tables, *, history_days: float) -> datetime:
     end = data_instant(tables)
     if not isinstance(first, datetime) or first + timedelta(days=history_days) >= end:
         raise NotEnoughData(
-            f"data from {first} to {end} only",
+            f"data from {first!s} to {end!s} only",
             where="spine",
             allowed=f"more than spine.history_days = {history_days:g}",
             cause="a short history",

@@ -18,7 +18,7 @@ SCORE_TIMEOUT_SECONDS = 1800
 
 @task(task_run_name="score", timeout_seconds=SCORE_TIMEOUT_SECONDS, persist_result=True, result_serializer="json")
 def score_all(pilot: str, as_of: datetime | None) -> dict[str, Any]:
-    return stages.score(load_settings(), pilot, as_of=as_of)
+    return stages.score(load_settings(), pilot, as_of=as_of, now=now())
 
 
 @flow(name="score", flow_run_name="score {pilot}", timeout_seconds=2 * SCORE_TIMEOUT_SECONDS, persist_result=True)

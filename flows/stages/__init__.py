@@ -4,7 +4,7 @@ Each takes the settings and the pilot's name, leaves files where `Outputs` says,
 Heavy rooms are imported inside, so that no command pays for one that it does not use.
 """
 
-from flows.stages.data import features, ingest_feed, simulate
+from flows.stages.data import features, ingest_feed, replay_feed, simulate
 from flows.stages.forecast import report, score
 from flows.stages.learn import evaluate, train
 from flows.stages.release import learn_and_release, release, track
@@ -15,6 +15,7 @@ __all__ = [
     "ingest_feed",
     "learn_and_release",
     "release",
+    "replay_feed",
     "report",
     "score",
     "simulate",

@@ -37,6 +37,18 @@ def ingest_feed(settings: Settings, name: str, feed_name: str, *, now: datetime)
     return summary
 
 
+def replay_feed(settings: Settings, name: str, feed_name: str, *, now: datetime) -> list[Summary]:
+    """Judge the quarantined rows of one feed once more; a report for each batch that they came in."""
+    from contracts.feed import load_feeds
+    from ingest.replay import replay_feed as run
+    from ingest.store import Store
+
+    pilot = pilot_of(settings, name)
+    feed = next(feed for feed in load_feeds(settings.pilots / name, pilot) if feed.name == feed_name)
+    reports = run(feed, pilot, store=Store(outputs_of(settings, name).store), now=now)
+    return [report.as_json() for report in reports]
+
+
 def features(settings: Settings, name: str) -> Summary:
     """Features of every training row, and the ripe labels of every hazard."""
     from ingest.store import Store

@@ -23,7 +23,9 @@ Summary = dict[str, Any]
 UNRELEASED = "unreleased"
 
 
-def score(settings: Settings, name: str, *, as_of: datetime | None = None, released: bool = True) -> Summary:
+def score(
+    settings: Settings, name: str, *, now: datetime, as_of: datetime | None = None, released: bool = True
+) -> Summary:
     """Forecast every asset and hazard as of an instant (by default the store's last); the table and three files.
 
     Args:
@@ -51,7 +53,7 @@ def score(settings: Settings, name: str, *, as_of: datetime | None = None, relea
         write_text(draft / "scores.geojson", geojson(scored, assets))
         write_json(draft / "scores.json", _summary(scored))
     if released:
-        store.append_scores(pl.from_pandas(scored))
+        store.append_scores(pl.from_pandas(scored), run=_run(scored), at=now)
     return _summary(scored)
 
 
@@ -99,6 +101,12 @@ def _with_trained(settings: Settings, name: str, built: Features) -> pd.DataFram
         for hazard in trained
     ]
     return pd.concat(frames, ignore_index=True)
+
+
+def _run(scored: pd.DataFrame) -> str:
+    """The same models as of the same instant are the same forecast: kept once."""
+    versions = sorted(set(scored["model"] + " " + scored["version"]))
+    return f"score {scored['as_of'].max().isoformat()} {'; '.join(versions)}"
 
 
 def _summary(scored: pd.DataFrame) -> Summary:
