@@ -14,6 +14,7 @@ import json
 import sys
 import tempfile
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
@@ -32,6 +33,7 @@ SEEDS = 5
 GRID = 20
 RUSH_HOURS = (6, 7, 8, 15, 16, 17, 18)
 FIRST_HOUR = np.datetime64("2016-02-01T06:00")  # local midnight on a clock six hours behind UTC
+INGESTED = datetime(2016, 10, 2, tzinfo=UTC)  # after the last hour; the contracts state delays, not receipt
 PUBLISHED = {  # method: RMSE, Recall %, MAP for all hours, then for rush hours, then average precision where known
     "historical average": (14.958, 13.80, 0.0572, 10.256, 15.89, 0.0644, None),
     "XGBoost": (15.695, 12.58, 0.0545, 10.369, 15.22, 0.0614, None),
@@ -147,7 +149,7 @@ def prepare(settings: Settings) -> Material:
     """Shared files -> store -> features and labels, by the platform's stages."""
     for feed in feed_names(settings, "chicago"):
         say(f"ingest {feed}")
-        stages.ingest_feed(settings, "chicago", feed)
+        stages.ingest_feed(settings, "chicago", feed, now=INGESTED)
     say("features")
     stages.features(settings, "chicago")
     return load_material(settings, "chicago", HAZARD)
@@ -163,9 +165,7 @@ def table(mine: dict[str, float], title: str) -> str:
     )
     for name, row in {**PUBLISHED, f"Foresafe, mean of {SEEDS} seeds": ours}.items():
         last = "" if row[6] is None else f"{row[6]:.4f}"
-        lines.append(
-            "".join([f"{name:<34}", _three(row[:3]), " ", _three(row[3:6]), f"{last:>11}"])
-        )
+        lines.append("".join([f"{name:<34}", _three(row[:3]), " ", _three(row[3:6]), f"{last:>11}"]))
     return "\n".join(lines)
 
 
