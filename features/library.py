@@ -40,16 +40,16 @@ def trailing(view: View, choice: FeatureChoice) -> Iterator[Column]:
 
 @feature("change", uses=("metrics", "windows_hours"))
 def change(view: View, choice: FeatureChoice) -> Iterator[Column]:
-    """The last hour's mean against that of the hour so many hours ago, both as known now."""
+    """The newest known reading of the last day against the mean of the hour so many hours ago, as known now."""
     for metric in choice.metrics:
-        now = view.window(metric, "mean", hours=1)
+        now = view.window(metric, "last", hours=24)
         for hours in choice.windows_hours:
             info = FeatureInfo(
                 name=f"{metric}_change_{hours}h",
                 kind=choice.kind,
                 words=f"{_label(view.pilot, metric)}, change over {hours} h",
                 unit=view.pilot.metrics[metric].unit,
-                uses=f"readings of the last hour and of the hour {hours} h ago known by as_of",
+                uses=f"the newest reading and those of the hour {hours} h ago, known by as_of",
                 source=metric,
                 window_hours=hours,
             )
