@@ -137,7 +137,13 @@ def load_feeds(folder: Path, pilot: Pilot) -> tuple[Feed, ...]:
 def _explain(fault: ValidationError) -> str:
     """As `explain`, but a union of types says what is wrong with the nearest one only."""
     first = fault.errors()[0]
-    parts = {"time": TimeRule, "known_at": KnownRule, "assets": AssetColumns, "limits": Caps, "caps": Caps}
+    parts: dict[str, type[Frozen]] = {
+        "time": TimeRule,
+        "known_at": KnownRule,
+        "assets": AssetColumns,
+        "limits": Caps,
+        "caps": Caps,
+    }
     known = parts.get(str(first["loc"][0]), Feed).model_fields
     if first["loc"][0] == "place":
         return "place: {lon, lat}, or {row, col, north, west, lat_step, lon_step} with numbers for the last four"

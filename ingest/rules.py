@@ -1,4 +1,4 @@
-"""A contract's rules as data, written once: the Great Expectations suite and the vectorised split both come from them."""
+"""A contract's rules as data, written once: the GX suite and the vectorised split both come from them."""
 
 from __future__ import annotations
 

@@ -116,7 +116,7 @@ WEATHER_HEADER = "시각;구역;기온;풍속;가스"
 
 @dataclass(frozen=True)
 class City:
-    """The made-up city on disk: YAML under `pilot`, partners' files under `state/drop`, the store under `state/store`."""
+    """The made-up city on disk: YAML under `pilots`, partners' files in `state/drop`, the store in `state/store`."""
 
     root: Path
 

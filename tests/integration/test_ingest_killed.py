@@ -44,9 +44,14 @@ city.ingest("cells")
 city.ingest("weather")
 """
 
-POINTS = [(step, when, nth) for step in ("write", "add") for when in ("before", "after") for nth in (1, 2, 3, 4, 6)] + [
-    ("keep", "after", 2),
-    ("keep", "after", 4),
+POINTS = [
+    ("write", "before", 3),  # before the quarantine of the first weather files
+    ("write", "after", 3),  # an orphan file, not yet named by Delta
+    ("add", "after", 2),  # assets: static readings are in, assets are not marked as held
+    ("add", "after", 3),  # quarantine is in, the rows are not
+    ("keep", "after", 2),  # the report is written, the rows are not
+    ("add", "before", 4),
+    ("add", "after", 4),  # the first group is wholly in, the second not begun
 ]
 
 

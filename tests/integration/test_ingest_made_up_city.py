@@ -99,7 +99,10 @@ def test_incident_faults_go_to_quarantine(city: City) -> None:
 
 
 def test_a_correction_is_a_new_row_and_a_repetition_is_not(city: City) -> None:
-    line = '{"nr": "F1", "what": "blaze", "at": "2025-02-01T10:00:00Z", "reported": "%s", "x": 13.4, "y": 52.52, "grade": %d}'
+    line = (
+        '{"nr": "F1", "what": "blaze", "at": "2025-02-01T10:00:00Z", "reported": "%s", '
+        '"x": 13.4, "y": 52.52, "grade": %d}'
+    )
     first, later = "2025-02-01T12:00:00Z", "2025-02-03T12:00:00Z"
     city.fires(line % (first, 2), line % (first, 2))
     (report,) = city.ingest("fires")

@@ -51,7 +51,7 @@ def test_an_unsound_contract_is_refused(tmp_path: Path, contract: str, sound: st
     parse_feed(contract, pilot, where="feed.yaml")
     broken = contract.replace(sound, unsound)
     assert broken != contract
-    with pytest.raises(BadContract, match="feed.yaml") as refusal:
+    with pytest.raises(BadContract, match=r"feed\.yaml") as refusal:
         parse_feed(broken, pilot, where="feed.yaml")
     assert words in str(refusal.value)
     assert "\n" not in str(refusal.value)

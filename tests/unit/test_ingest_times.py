@@ -80,9 +80,9 @@ def test_a_date_column_and_an_hour_column() -> None:
 
 
 def test_typed_columns_need_no_format() -> None:
-    local = pl.DataFrame({"at": [datetime(2025, 1, 1, 9)]})
+    local = pl.DataFrame({"at": pl.Series([datetime(2025, 1, 1, 9, tzinfo=UTC)]).dt.replace_time_zone(None)})
     assert instants(local, TimeRule(column="at", zone="Asia/Seoul")).to_list() == [datetime(2025, 1, 1, tzinfo=UTC)]
-    aware = pl.DataFrame({"at": pl.Series([datetime(2025, 1, 1, 9)], dtype=pl.Datetime("ms", "UTC"))})
+    aware = pl.DataFrame({"at": pl.Series([datetime(2025, 1, 1, 9, tzinfo=UTC)], dtype=pl.Datetime("ms", "UTC"))})
     assert instants(aware, TimeRule(column="at", zone="Asia/Seoul")).to_list() == [datetime(2025, 1, 1, 9, tzinfo=UTC)]
     days = pl.DataFrame({"at": [date(2025, 1, 1)]})
     rule = TimeRule(column="at", zone="UTC", stamp="start", interval_minutes=1440)
