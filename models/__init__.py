@@ -1,1 +1,63 @@
-"""Features -> risk: split, train, calibrate, evaluate, explain, promote, score, registry."""
+"""Features -> risk: split, train, calibrate, evaluate, explain, promote, score, registry.
+
+What is here needs neither mlflow (`models.registry`) nor matplotlib (`models.plots`), and nothing is imported before
+it is used: `import models` costs next to nothing.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.card import model_card
+    from models.evaluation import Judged, evaluate, paired_difference
+    from models.fit import Fitted, Trial, fit_risk_model, trial_on_test
+    from models.promote import Contender, decide_promotion
+    from models.risk_model import RiskModel, score
+    from models.split import Fold, Parts, split_parts, temporal_folds
+
+_HOME = {
+    "Contender": "models.promote",
+    "Fitted": "models.fit",
+    "Fold": "models.split",
+    "Judged": "models.evaluation",
+    "Parts": "models.split",
+    "RiskModel": "models.risk_model",
+    "Trial": "models.fit",
+    "decide_promotion": "models.promote",
+    "evaluate": "models.evaluation",
+    "fit_risk_model": "models.fit",
+    "model_card": "models.card",
+    "paired_difference": "models.evaluation",
+    "score": "models.risk_model",
+    "split_parts": "models.split",
+    "temporal_folds": "models.split",
+    "trial_on_test": "models.fit",
+}
+
+__all__ = [
+    "Contender",
+    "Fitted",
+    "Fold",
+    "Judged",
+    "Parts",
+    "RiskModel",
+    "Trial",
+    "decide_promotion",
+    "evaluate",
+    "fit_risk_model",
+    "model_card",
+    "paired_difference",
+    "score",
+    "split_parts",
+    "temporal_folds",
+    "trial_on_test",
+]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module when the name is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(_HOME[name]), name)

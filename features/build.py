@@ -1,0 +1,144 @@
+"""The one entry point: tables and a spine in, features out."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterator
+
+import numpy as np
+import polars as pl
+
+from contracts.errors import BadTable
+from contracts.pilot import Metric, Pilot
+from contracts.results import FeatureInfo, Features, IntArray, Spine
+from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
+from features.hours import as_of_hours
+from features.incidents import known_incidents
+from features.library import baselines
+from features.readings import Trail, build_attribute, build_trail, read_rows
+from features.registry import Column, find
+from features.spine import first_known
+from features.view import View, nearest_of
+
+LONG_GAP = 1000  # hours without a row after which the timeline is built in separate pieces
+
+
+def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
+    """Features of every spine row, from rows with `known_at <= as_of` only.
+
+    Returns:
+        values (n, p) float32 in column-major order, NaN where nothing was known. Beside the pilot's choices there are
+        always two baseline columns a hazard, `{hazard}_climatology` and `{hazard}_recent_rate`.
+
+    Raises:
+        BadPilot: a feature kind, statistic or key that does not exist.
+        BadTable: a spine row whose asset was not known at its as_of.
+    """
+    infos = feature_infos(pilot)
+    out = np.empty((len(spine), len(infos)), np.float32, order="F")
+    hours = as_of_hours(spine.as_of)
+    known = first_known(tables.assets)
+    for rows, first, last in _pieces(hours, known["since"].to_numpy()):
+        view = _view(tables, pilot, known, first, last)
+        where = _positions(view, spine, rows), hours[rows] - first
+        for j, (_, values) in enumerate(_columns(view)):
+            out[rows, j] = values[where]
+    return Features(spine, out, infos, spec_hash(pilot))
+
+
+def feature_infos(pilot: Pilot) -> tuple[FeatureInfo, ...]:
+    """What `build_features` would build, in order: the same functions, run on a city without assets."""
+    nothing = Tables(READINGS.empty(), INCIDENTS.empty(), ASSETS.empty())
+    return tuple(info for info, _ in _columns(_view(nothing, pilot, first_known(nothing.assets), 0, 0)))
+
+
+def spec_hash(pilot: Pilot) -> str:
+    """Changes when anything that shapes the features does: choices, metrics, hazards, zone, or what they mean."""
+    parts = [pilot.model_dump_json(exclude={"title"}), *(repr(info) for info in feature_infos(pilot))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+
+
+def _columns(view: View) -> Iterator[Column]:
+    for choice in view.pilot.features:
+        yield from find(choice)(view, choice)
+    yield from baselines(view)
+
+
+def _pieces(hours: IntArray, appearances: IntArray) -> Iterator[tuple[IntArray, int, int]]:
+    """(rows, first hour, last hour) of stretches without a long gap in which no new asset appears."""
+    if not len(hours):
+        return
+    unique, where = np.unique(hours, return_inverse=True)
+    epoch = np.searchsorted(np.unique(appearances), unique, side="right")
+    cut = np.flatnonzero((np.diff(unique) > LONG_GAP) | (np.diff(epoch) > 0)) + 1
+    piece = np.searchsorted(cut, where, side="right")
+    for number, stretch in enumerate(np.split(unique, cut)):
+        yield np.flatnonzero(piece == number), int(stretch[0]), int(stretch[-1])
+
+
+def _view(tables: Tables, pilot: Pilot, known: pl.DataFrame, first: int, last: int) -> View:
+    there = known.filter(pl.col("since") <= first)
+    serving = _serving(pilot)
+    universe = there.filter(~pl.col("kind").is_in(serving) & ~pl.col("asset_id").is_in(serving))
+    assets = tuple(universe["asset_id"].to_list())
+    trails, sources = {}, {}
+    for name, metric in pilot.metrics.items():
+        ids, sources[name] = _source_assets(metric, there, universe)
+        trails[name] = _trail(tables.readings, name, metric, ids, first - _reach_hours(pilot), last)
+    return View(
+        pilot=pilot,
+        hours=np.arange(first, last + 1, dtype=np.int64),
+        assets=assets,
+        lon=universe["lon"].to_numpy(),
+        lat=universe["lat"].to_numpy(),
+        trails=trails,
+        sources=sources,
+        incidents={
+            name: known_incidents(tables.incidents, assets=assets, hazard=name, rule=rule)
+            for name, rule in pilot.hazards.items()
+        },
+    )
+
+
+def _trail(
+    readings: pl.DataFrame, name: str, metric: Metric, assets: tuple[str, ...], first_bin: int, last_bin: int
+) -> Trail:
+    rows = read_rows(readings, assets=assets, metric=name, limits=metric)
+    if metric.static:
+        return build_attribute(rows, assets=len(assets), limits=metric)
+    return build_trail(rows, assets=len(assets), first_bin=first_bin, last_bin=last_bin, limits=metric)
+
+
+def _serving(pilot: Pilot) -> list[str]:
+    """Kinds and ids of assets that only lend their readings to others (`at: nearest:KIND`, `at: asset:ID`)."""
+    return sorted({metric.at.split(":", 1)[1] for metric in pilot.metrics.values() if ":" in metric.at})
+
+
+def _source_assets(metric: Metric, there: pl.DataFrame, universe: pl.DataFrame) -> tuple[tuple[str, ...], IntArray]:
+    """The assets whose readings of a metric are used, and for each of the universe which of them (-1: none)."""
+    if metric.at == "own":
+        return tuple(universe["asset_id"].to_list()), np.arange(len(universe))
+    how, what = metric.at.split(":", 1)
+    if how == "asset":
+        return (what,), np.zeros(len(universe), np.int64)
+    stations = there.filter((pl.col("kind") == what) & pl.col("lon").is_not_null() & pl.col("lat").is_not_null())
+    return tuple(stations["asset_id"].to_list()), nearest_of(universe, stations)
+
+
+def _reach_hours(pilot: Pilot) -> int:
+    """The longest look back into readings, plus the hour that a change compares with."""
+    return max((hours for choice in pilot.features for hours in choice.windows_hours), default=1) + 168
+
+
+def _positions(view: View, spine: Spine, rows: IntArray) -> IntArray:
+    place = {asset: i for i, asset in enumerate(view.assets)}
+    of_spine = np.array([place.get(asset, -1) for asset in spine.assets], np.int64)
+    positions = of_spine[spine.asset[rows]]
+    if len(positions) and positions.min() < 0:
+        bad = rows[np.flatnonzero(positions < 0)[0]]
+        raise BadTable(
+            f"asset {spine.assets[spine.asset[bad]]!r} was not known at {spine.as_of[bad]}",
+            where="spine",
+            allowed="assets that the store knew by as_of and that are not only a source for others",
+        )
+    return positions

@@ -1,0 +1,180 @@
+"""The features that come with Foresafe, each a pure function of what was known. docs/new-feature.md adds one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+
+from contracts.errors import BadPilot, nearest
+from contracts.pilot import FeatureChoice, Pilot
+from contracts.results import FeatureInfo, Float32Array, FloatArray
+from features.readings import STATS
+from features.registry import Column, feature
+from features.view import View
+
+YEAR_HOURS = 8760
+STAT_WORDS = {"mean": "mean", "max": "highest", "min": "lowest", "std": "spread", "last": "latest", "count": "readings"}
+
+
+@feature("trailing", uses=("metrics", "windows_hours", "stats"))
+def trailing(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """Statistics of each metric over trailing windows."""
+    for stat in choice.stats:
+        if stat not in STATS:
+            raise BadPilot(f"no statistic {stat!r}", where="features: kind trailing", allowed=nearest(stat, STATS))
+    for metric in choice.metrics:
+        for hours in choice.windows_hours:
+            for stat in choice.stats:
+                info = FeatureInfo(
+                    name=f"{metric}_{stat}_{hours}h",
+                    kind=choice.kind,
+                    words=f"{_label(view.pilot, metric)}, {STAT_WORDS[stat]} of the last {hours} h",
+                    unit="" if stat == "count" else view.pilot.metrics[metric].unit,
+                    uses=f"readings in (as_of - {hours} h, as_of] known by as_of",
+                    source=metric,
+                    window_hours=hours,
+                )
+                yield info, view.window(metric, stat, hours=hours)
+
+
+@feature("change", uses=("metrics", "windows_hours"))
+def change(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """The newest known reading of the last day against the mean of the hour so many hours ago, as known now."""
+    for metric in choice.metrics:
+        now = view.window(metric, "last", hours=24)
+        for hours in choice.windows_hours:
+            info = FeatureInfo(
+                name=f"{metric}_change_{hours}h",
+                kind=choice.kind,
+                words=f"{_label(view.pilot, metric)}, change over {hours} h",
+                unit=view.pilot.metrics[metric].unit,
+                uses=f"the newest reading and those of the hour {hours} h ago, known by as_of",
+                source=metric,
+                window_hours=hours,
+            )
+            yield info, now - view.window(metric, "mean", hours=1, ago=hours)
+
+
+@feature("latest", uses=("metrics",))
+def latest(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """The newest known value, however old for a static attribute, within a week for anything else."""
+    for metric in choice.metrics:
+        static = view.pilot.metrics[metric].static
+        values = view.attribute(metric) if static else view.window(metric, "last", hours=168)
+        info = FeatureInfo(
+            name=metric if static else f"{metric}_latest",
+            kind=choice.kind,
+            words=_label(view.pilot, metric),
+            unit=view.pilot.metrics[metric].unit,
+            uses="the newest value known by as_of",
+            source=metric,
+            window_hours=None if static else 168,
+        )
+        yield info, values
+
+
+@feature("incident_count", uses=("hazards", "windows_hours"))
+def incident_count(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """Incidents at the asset over trailing windows."""
+    for hazard in choice.hazards:
+        for hours in choice.windows_hours:
+            info = _incident_info(view, choice, hazard, f"count_{hours}h", f"in the last {hours} h", hours)
+            yield info, view.incident_count(hazard, hours=hours)
+
+
+@feature("hours_since_incident", uses=("hazards",))
+def hours_since_incident(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """Hours since the last known incident at the asset; empty where none within a year."""
+    for hazard in choice.hazards:
+        info = _incident_info(view, choice, hazard, "hours_since", "hours since the last", YEAR_HOURS, unit="h")
+        yield info, view.hours_since_incident(hazard, within=YEAR_HOURS)
+
+
+@feature("neighbour_mean", uses=("metrics", "hazards", "windows_hours", "neighbours"))
+def neighbour_mean(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """The nearest assets' mean of a metric, or of their incident counts, over trailing windows."""
+    k = choice.neighbours
+    for hours in choice.windows_hours:
+        for metric in choice.metrics:
+            info = FeatureInfo(
+                name=f"{metric}_mean_{hours}h_near{k}",
+                kind=choice.kind,
+                words=f"{_label(view.pilot, metric)} nearby, mean of the last {hours} h",
+                unit=view.pilot.metrics[metric].unit,
+                uses=f"readings of the {k} nearest assets in (as_of - {hours} h, as_of] known by as_of",
+                source=metric,
+                window_hours=hours,
+            )
+            yield info, view.neighbour_mean(view.window(metric, "mean", hours=hours), k)
+        for hazard in choice.hazards:
+            info = _incident_info(
+                view, choice, hazard, f"count_{hours}h_near{k}", f"nearby in the last {hours} h", hours
+            )
+            yield info, view.neighbour_mean(view.incident_count(hazard, hours=hours), k)
+
+
+@feature("climatology", uses=("hazards", "shrinkage"))
+def climatology(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """Past-only rate of the asset in these hours of the week, shrunk towards the asset's and the city's."""
+    for hazard in choice.hazards:
+        suffix = f"climatology_s{choice.shrinkage:g}"
+        info = _incident_info(
+            view, choice, hazard, suffix, "usual risk in this hour of the week", None, unit="probability"
+        )
+        yield info, view.climatology(hazard, shrinkage=choice.shrinkage)
+
+
+@feature("calendar")
+def calendar(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """The wall clock of the hour that begins at as_of, and public holidays."""
+    local = view.local
+    columns: dict[str, tuple[str, FloatArray]] = {
+        "hour_of_day": ("hour of the day", local.hour_of_day.astype(np.float64)),
+        "weekday": ("day of the week (0 Monday)", local.weekday.astype(np.float64)),
+        "year_sin": ("season, winter to summer", -np.cos(2 * np.pi * local.year_fraction)),
+        "year_cos": ("season, spring to autumn", np.sin(2 * np.pi * local.year_fraction)),
+    }
+    if view.pilot.country:
+        columns["holiday"] = ("public holiday (1 yes)", local.holiday().astype(np.float64))
+        columns["holiday_tomorrow"] = ("public holiday tomorrow (1 yes)", local.holiday(1).astype(np.float64))
+    for name, (words, values) in columns.items():
+        info = FeatureInfo(name, choice.kind, words, "", "the calendar", "calendar")
+        yield info, _for_all(view, values)
+
+
+def baselines(view: View) -> Iterator[Column]:
+    """For each hazard, the two past-only probabilities that every model is held against. Always built."""
+    for hazard in view.pilot.hazards:
+        choice = FeatureChoice(kind="baseline", hazards=(hazard,))
+        info = _incident_info(
+            view, choice, hazard, "climatology", "usual risk of this place in this hour of the week", None,
+            unit="probability",
+        )  # fmt: skip
+        yield info, view.climatology(hazard, shrinkage=26.0)
+        info = _incident_info(view, choice, hazard, "recent_rate", "risk by the last 30 days", 720, unit="probability")
+        yield info, view.recent_rate(hazard, days=30)
+
+
+def _for_all(view: View, values: FloatArray) -> Float32Array:
+    return np.broadcast_to(values.astype(np.float32), view.shape)
+
+
+def _label(pilot: Pilot, metric: str) -> str:
+    return pilot.metrics[metric].label or metric
+
+
+def _incident_info(
+    view: View, choice: FeatureChoice, hazard: str, suffix: str, words: str, hours: int | None, unit: str = "incidents"
+) -> FeatureInfo:
+    label = view.pilot.hazards[hazard].label or hazard
+    window = f"in (as_of - {hours} h, as_of] " if hours else ""
+    return FeatureInfo(
+        name=f"{hazard}_{suffix}",
+        kind=choice.kind,
+        words=f"{label}: {words}",
+        unit=unit,
+        uses=f"incidents {window}known by as_of",
+        source=hazard,
+        window_hours=hours,
+    )

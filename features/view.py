@@ -1,0 +1,153 @@
+"""What was known at each hour: the only thing a feature function sees.
+
+Every method answers for all hours T of the view at once, from rows with `known_at <= T` alone. A feature written
+against it cannot look ahead.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import polars as pl
+
+from contracts.pilot import Hazard, Pilot
+from contracts.results import Float32Array, FloatArray, IntArray
+from features.hours import FOREVER, LocalTime
+from features.incidents import Known, hour_of_week_rates, smoothed_rate
+from features.readings import Trail
+
+EARTH_KM = 6371.0088
+
+
+@dataclass(frozen=True)
+class View:
+    """Consecutive `hours` (T,), and the assets (A,) that were known at the first of them.
+
+    trails: metric -> readings of its source assets; sources: metric -> (A,) row of the trail, -1 for none.
+    """
+
+    pilot: Pilot
+    hours: IntArray
+    assets: tuple[str, ...]
+    lon: FloatArray
+    lat: FloatArray
+    trails: Mapping[str, Trail]
+    sources: Mapping[str, IntArray]
+    incidents: Mapping[str, Known]
+    _cache: dict[tuple[object, ...], Float32Array] = field(default_factory=dict, repr=False)
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.assets), len(self.hours)
+
+    @cached_property
+    def local(self) -> LocalTime:
+        return self.local_at(0)
+
+    def local_at(self, ahead: int) -> LocalTime:
+        """Wall-clock facts of the hour that begins at T + ahead."""
+        return LocalTime(self.hours + ahead, self.pilot.timezone, self.pilot.country, self.pilot.subdivision)
+
+    def window(self, metric: str, stat: str, *, hours: int, ago: int = 0) -> Float32Array:
+        """(A, T) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading."""
+        key = (metric, stat, hours, ago)
+        if key not in self._cache:
+            values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
+            self._cache[key] = _pick(values, self.sources[metric])
+        return self._cache[key]
+
+    def attribute(self, metric: str) -> Float32Array:
+        """(A, T) the newest known value of a static metric, however old."""
+        values = self.trails[metric].window("last", hours=self.hours, window=int(FOREVER))
+        return _pick(values, self.sources[metric])
+
+    def incident_count(self, hazard: str, *, hours: int, ago: int = 0) -> Float32Array:
+        """(A, T) incidents in (T - ago - hours, T - ago] that were known by T."""
+        counts = self.incidents[hazard].counts(hours=self.hours, window=hours, offset=ago)
+        return counts.astype(np.float32)
+
+    def hours_since_incident(self, hazard: str, *, within: int) -> Float32Array:
+        """(A, T) hours since the last known incident; NaN where none within so many hours."""
+        return self.incidents[hazard].hours_since(hours=self.hours, window=within)
+
+    def climatology(self, hazard: str, *, shrinkage: float) -> Float32Array:
+        """(A, T) past-only P(at least one incident in the horizon) of this asset in these hours of the week."""
+        rule, known = self.pilot.hazards[hazard], self.incidents[hazard]
+        expected = np.zeros((len(self.hours), len(self.assets)))
+        for ahead in range(rule.horizon_hours):
+            rates = hour_of_week_rates(
+                known, hours=self.hours, delay=rule.reporting_delay_hours, local=self.local_at(ahead)
+            )
+            expected += smoothed_rate(rates, shrinkage=shrinkage)
+        return _probability(expected.T)
+
+    def recent_rate(self, hazard: str, *, days: int) -> Float32Array:
+        """(A, T) past-only P(at least one incident in the horizon) from the asset's own last days.
+
+        The days that the reporting delay hides are left out; one pseudo-month of the city's rate is added to each.
+        """
+        rule: Hazard = self.pilot.hazards[hazard]
+        hours = days * 24
+        own = self.incidents[hazard].counts(hours=self.hours, window=hours, offset=rule.reporting_delay_hours)
+        city = own.mean(axis=0, keepdims=True) / hours if len(self.assets) else own
+        rate = (own + 720.0 * city) / (hours + 720.0)
+        return _probability(rate * rule.horizon_hours)
+
+    @cached_property
+    def distance_km(self) -> FloatArray:
+        """(A, A) great-circle distances; inf from or to an asset without a place."""
+        return great_circle_km(self.lon, self.lat, self.lon, self.lat)
+
+    def neighbours(self, count: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+        """(A, count) positions of the nearest other assets, ties to the lower id, and which of them exist."""
+        distance = self.distance_km.copy()
+        np.fill_diagonal(distance, np.inf)
+        nearest = np.argsort(np.round(distance, 6), axis=1, kind="stable")[:, :count]
+        return nearest, np.isfinite(np.take_along_axis(distance, nearest, axis=1))
+
+    def neighbour_mean(self, values: Float32Array, count: int) -> Float32Array:
+        """(A, T) mean of the nearest assets' values, over those that have one."""
+        nearest, exists = self.neighbours(count)
+        total, n = np.zeros(self.shape), np.zeros(self.shape)
+        for rank in range(nearest.shape[1]):
+            theirs = values[nearest[:, rank]].astype(np.float64)
+            usable = exists[:, rank, None] & ~np.isnan(theirs)
+            total += np.where(usable, theirs, 0.0)
+            n += usable
+        with np.errstate(invalid="ignore"):
+            return (total / np.where(n > 0, n, np.nan)).astype(np.float32)
+
+
+def great_circle_km(lon: FloatArray, lat: FloatArray, to_lon: FloatArray, to_lat: FloatArray) -> FloatArray:
+    """(n, m) distances by the haversine formula on a sphere; inf where a place is missing. Degrees in."""
+    here_lon, here_lat, there_lon, there_lat = (np.radians(np.asarray(x, float)) for x in (lon, lat, to_lon, to_lat))
+    half = np.sin((here_lat[:, None] - there_lat) / 2) ** 2
+    half += np.cos(here_lat[:, None]) * np.cos(there_lat) * np.sin((here_lon[:, None] - there_lon) / 2) ** 2
+    distance = 2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
+    return np.where(np.isnan(distance), np.inf, distance)
+
+
+def nearest_of(assets: pl.DataFrame, stations: pl.DataFrame) -> IntArray:
+    """(n,) the nearest station of each asset, ties to the lower id; -1 where either has no place."""
+    if stations.is_empty() or assets.is_empty():
+        return np.full(len(assets), -1, np.int64)
+    places = (frame[axis].to_numpy() for frame in (assets, stations) for axis in ("lon", "lat"))
+    distance = np.round(great_circle_km(*places), 6)
+    return np.where(np.isfinite(distance.min(axis=1)), distance.argmin(axis=1), -1)
+
+
+def _pick(values: Float32Array, source: IntArray) -> Float32Array:
+    if np.array_equal(source, np.arange(len(values))):
+        return values
+    if not len(values):
+        return np.full((len(source), values.shape[1]), np.nan, np.float32)
+    return np.where((source >= 0)[:, None], values[source], np.float32(np.nan))
+
+
+def _probability(expected: FloatArray) -> Float32Array:
+    """1 - exp(-expected), kept inside (0, 1) so that a logarithm of it is finite. NaN stays NaN."""
+    return np.clip(-np.expm1(-expected), 1e-7, 1 - 1e-6).astype(np.float32)

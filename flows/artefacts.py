@@ -1,0 +1,153 @@
+"""What stages leave for one another, keyed by pilot: NumPy and Parquet for numbers, JSON for words. No pickle.
+
+    features/PILOT/values.npy            (n, p) float32, read memory-mapped
+    features/PILOT/asset.npy, as_of.npy  (n,) the spine
+    features/PILOT/labels-HAZARD.parquet row, occurred, count, severity
+    features/PILOT/features.json         names, meanings, assets, store version, data instant
+    ANY.json                             a result's own as_json
+
+A folder is written beside its place and moved there whole, so that a stage that is killed leaves the old one.
+"""
+
+from __future__ import annotations
+
+import json
+import shutil
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import polars as pl
+
+from contracts.errors import NotFound
+from contracts.results import FeatureInfo, Features, Labels, Spine
+
+
+@dataclass(frozen=True)
+class TrainingSet:
+    """Features and labels of one pilot, with where they came from.
+
+    observed_until: the instant up to which the store is taken to know everything. store: table -> version.
+    """
+
+    features: Features
+    labels: Mapping[str, Labels]
+    observed_until: datetime
+    store: Mapping[str, int]
+
+
+def save_training_set(training: TrainingSet, folder: Path) -> None:
+    """Write `folder` anew, whole or not at all."""
+    spine = training.features.spine
+    with replaced(folder) as draft:
+        np.save(draft / "values.npy", training.features.values, allow_pickle=False)
+        np.save(draft / "asset.npy", spine.asset, allow_pickle=False)
+        np.save(draft / "as_of.npy", spine.as_of, allow_pickle=False)
+        for hazard, labels in training.labels.items():
+            _labels_frame(labels).write_parquet(draft / f"labels-{hazard}.parquet")
+        write_json(draft / "features.json", _header(training))
+
+
+def load_training_set(folder: Path, hazards: tuple[str, ...]) -> TrainingSet:
+    """The training set with the labels of these hazards.
+
+    Raises:
+        NotFound: the features stage has not run, or not for such a hazard.
+    """
+    header = read_json(folder / "features.json", made_by="features")
+    spine = Spine(
+        assets=tuple(header["assets"]),
+        asset=np.load(folder / "asset.npy", allow_pickle=False),
+        as_of=np.load(folder / "as_of.npy", allow_pickle=False),
+    )
+    values = np.load(folder / "values.npy", mmap_mode="r", allow_pickle=False)
+    infos = tuple(FeatureInfo(**info) for info in header["features"])
+    return TrainingSet(
+        features=Features(spine, values, infos, header["spec_hash"]),
+        labels={hazard: _load_labels(folder, hazard, header) for hazard in hazards},
+        observed_until=datetime.fromisoformat(header["observed_until"]),
+        store=header["store"],
+    )
+
+
+def _header(training: TrainingSet) -> dict[str, Any]:
+    features = training.features
+    return {
+        "spec_hash": features.spec_hash,
+        "observed_until": training.observed_until.isoformat(),
+        "store": dict(training.store),
+        "horizon_hours": {hazard: labels.horizon_hours for hazard, labels in training.labels.items()},
+        "rows": len(features.spine),
+        "assets": list(features.spine.assets),
+        "features": [asdict(info) for info in features.infos],
+    }
+
+
+def _labels_frame(labels: Labels) -> pl.DataFrame:
+    return pl.DataFrame(
+        {"row": labels.rows, "occurred": labels.occurred, "count": labels.count, "severity": labels.severity}
+    )
+
+
+def _load_labels(folder: Path, hazard: str, header: Mapping[str, Any]) -> Labels:
+    path = folder / f"labels-{hazard}.parquet"
+    if not path.is_file():
+        raise NotFound(f"no labels of {hazard!r}", where=str(folder), fix="run the features stage again")
+    frame = pl.read_parquet(path)
+    return Labels(
+        hazard=hazard,
+        horizon_hours=header["horizon_hours"][hazard],
+        rows=frame["row"].to_numpy(),
+        occurred=frame["occurred"].to_numpy(),
+        count=frame["count"].to_numpy(),
+        severity=frame["severity"].to_numpy(),
+    )
+
+
+@contextmanager
+def replaced(folder: Path) -> Iterator[Path]:
+    """An empty folder to write into, which takes the place of `folder` only when all went well."""
+    draft = folder.with_name(folder.name + ".new")
+    shutil.rmtree(draft, ignore_errors=True)
+    draft.mkdir(parents=True)
+    try:
+        yield draft
+    except BaseException:
+        shutil.rmtree(draft, ignore_errors=True)
+        raise
+    shutil.rmtree(folder, ignore_errors=True)
+    draft.replace(folder)
+
+
+def write_json(path: Path, content: object) -> None:
+    """UTF-8, indented, keys as given; whole or not at all."""
+    write_text(path, json.dumps(content, ensure_ascii=False, indent=1, default=_instant) + "\n")
+
+
+def write_text(path: Path, text: str) -> None:
+    """UTF-8; whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    draft = path.with_name(path.name + ".new")
+    draft.write_text(text, encoding="utf-8")
+    draft.replace(path)
+
+
+def read_json(path: Path, *, made_by: str) -> Any:
+    """The file's content.
+
+    Raises:
+        NotFound: no such file; names the stage that makes it.
+    """
+    if not path.is_file():
+        raise NotFound(f"no {path.name}", where=str(path.parent), fix=f"run the {made_by} stage first")
+    return json.loads(path.read_text(encoding="utf-8"))
+
+
+def _instant(value: object) -> str:
+    if isinstance(value, datetime):
+        return value.isoformat()
+    raise TypeError(f"{type(value).__name__} is not JSON")

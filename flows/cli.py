@@ -1,0 +1,237 @@
+"""`foresafe`: the command line. Every command imports what it needs when it runs, so that --help is instant."""
+
+from __future__ import annotations
+
+import sys
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from contracts.errors import ForesafeError
+from flows.settings import load_settings
+
+app = typer.Typer(
+    help="Forecasts where and when accidents will happen in a city, from what its partners share.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+quarantine = typer.Typer(help="Rows that were refused: list them, or take them in again after a fix.")
+app.add_typer(quarantine, name="quarantine", no_args_is_help=True)
+
+PilotName = Annotated[str, typer.Argument(metavar="PILOT", help="A folder under pilots/, such as ulsan.")]
+Direct = Annotated[bool, typer.Option("--direct", help="Run the stages here, without a Prefect server.")]
+REFUSED, PARTLY = 2, 1
+
+
+@app.command()
+def check(pilot: PilotName) -> None:
+    """Say whether a pilot's YAML is sound and its feeds are readable."""
+    from flows.console import table
+    from flows.instants import now
+    from flows.places import params_of, pilot_of
+    from ingest.check import check_pilot
+
+    settings = load_settings()
+    pilot_of(settings, pilot), params_of(settings, pilot)
+    findings = check_pilot(settings.pilots / pilot, roots=settings.roots, now=now())
+    table(f"check {pilot}", [{"": found.level, "feed": found.feed, "finding": found.words} for found in findings])
+    if any(found.level == "error" for found in findings):
+        raise typer.Exit(REFUSED)
+
+
+@app.command()
+def simulate(pilot: PilotName = "ulsan") -> None:
+    """Write what partners of the simulated city would share, and the truth about it."""
+    from flows import stages
+    from flows.console import say
+
+    summary = stages.simulate(load_settings(), pilot, progress=say)
+    say(f"{summary['cells']} cells, {summary['hours']} hours, incidents: {summary['incidents']}")
+
+
+@app.command()
+def ingest(pilot: PilotName, direct: Direct = False) -> None:
+    """Pull every feed, quarantine bad rows, commit the rest. Exit code 1 when a feed was refused."""
+    from flows import run
+    from flows.console import table
+    from flows.pages import ingest_rows
+
+    outcomes = run.ingest(load_settings(), pilot, direct=direct)
+    table(f"ingest {pilot}", ingest_rows(outcomes))
+    _close([(row["feed"], row["refused"]) for row in ingest_rows(outcomes)])
+
+
+@app.command()
+def features(pilot: PilotName) -> None:
+    """List the features of a pilot, in words."""
+    from features import feature_infos
+    from flows.console import table
+    from flows.places import pilot_of
+
+    rows = [
+        {"feature": info.name, "words": info.words, "unit": info.unit, "uses": info.uses}
+        for info in feature_infos(pilot_of(load_settings(), pilot))
+    ]
+    table(f"{len(rows)} features of {pilot}", rows)
+
+
+@app.command()
+def train(pilot: PilotName, direct: Direct = False) -> None:
+    """Features, then per hazard: train, judge, track, and release what wins. Exit code 1 when a hazard was refused."""
+    from flows import run
+    from flows.console import table
+    from flows.pages import train_rows
+
+    outcomes = run.train(load_settings(), pilot, direct=direct)
+    table(f"train {pilot}", train_rows(outcomes))
+    _close([(outcome.name, outcome.refused) for outcome in outcomes])
+
+
+@app.command()
+def score(
+    pilot: PilotName,
+    as_of: Annotated[str, typer.Option(help="ISO instant; without an offset, the pilot's time. Default: newest.")] = "",
+    direct: Direct = False,
+) -> None:
+    """Forecast every asset and hazard with the released models."""
+    from datetime import datetime
+
+    from flows import run
+    from flows.console import say, table
+    from flows.instants import in_seoul, read_instant
+    from flows.pages import score_rows
+    from flows.places import outputs_of, pilot_of
+
+    settings = load_settings()
+    instant = read_instant(as_of, zone=pilot_of(settings, pilot).timezone) if as_of else None
+    summary = run.score(settings, pilot, as_of=instant, direct=direct)
+    when = in_seoul(datetime.fromisoformat(summary["as_of"]))
+    table(f"highest risks in {pilot} as of {when}", score_rows(summary))
+    say(f"{summary['rows']} scores in {outputs_of(settings, pilot).scores}")
+
+
+@app.command()
+def report(pilot: PilotName) -> None:
+    """Write the report page of what the other stages left."""
+    from flows import stages
+    from flows.console import say
+    from flows.instants import now
+
+    say(str(stages.report(load_settings(), pilot, now=now())["report"]))
+
+
+class Stage(StrEnum):
+    """The stages of dvc.yaml."""
+
+    simulate = "simulate"
+    ingest = "ingest"
+    features = "features"
+    train = "train"
+    evaluate = "evaluate"
+    track = "track"
+    score = "score"
+    report = "report"
+
+
+@app.command()
+def stage(name: Stage, pilot: PilotName) -> None:
+    """Run one stage as dvc.yaml does: the stage function alone, no server. Releases nothing."""
+    from flows.rerun import rerun
+
+    _close(rerun(load_settings(), name.value, pilot))
+
+
+@app.command()
+def demo() -> None:
+    """Simulate, ingest, train, release, score, report: the whole way in minutes."""
+    from flows.demo import run_demo
+
+    run_demo(load_settings())
+
+
+@app.command()
+def up() -> None:
+    """Start the Prefect server and MLflow's pages, print their addresses, stop both on Ctrl-C."""
+    from flows.platform import stay_up
+
+    stay_up(load_settings())
+
+
+@app.command()
+def down() -> None:
+    """Stop the servers of this project, used or not; clears half-dead ones."""
+    from flows.platform import take_down
+
+    take_down(load_settings())
+
+
+@app.command()
+def status() -> None:
+    """Say which servers run, and what each pilot last did."""
+    from flows.platform import show_status
+
+    show_status(load_settings())
+
+
+@quarantine.command("list")
+def quarantine_list(
+    pilot: PilotName, feed: Annotated[str, typer.Option(help="One feed only.")] = "", rows: int = 20
+) -> None:
+    """The refused rows that were not accepted since, newest first."""
+    from flows.console import say, table
+    from flows.places import outputs_of, pilot_of
+    from ingest.quarantine import outstanding
+    from ingest.store import Store
+
+    settings = load_settings()
+    pilot_of(settings, pilot)
+    left = outstanding(Store(outputs_of(settings, pilot).store), feed or None)
+    shown: Any = left.head(rows).select("feed", "source", "row", "rule", "column", "value", "refused_at")
+    table(f"quarantine of {pilot}", shown.to_dicts())
+    say(f"{min(rows, left.height)} of {left.height} refused rows")
+
+
+@quarantine.command("replay")
+def quarantine_replay(pilot: PilotName) -> None:
+    """Judge every refused row once more, after a contract was mended; what passes is taken in."""
+    from flows import stages
+    from flows.console import table
+    from flows.each import attempt_each
+    from flows.instants import now
+    from flows.pages import ingest_rows
+    from flows.places import feed_names
+
+    settings, at = load_settings(), now()
+    outcomes = attempt_each(feed_names(settings, pilot), lambda feed: stages.replay_feed(settings, pilot, feed, now=at))
+    table(f"replay {pilot}", ingest_rows(outcomes))
+    _close([(outcome.name, outcome.refused) for outcome in outcomes])
+
+
+def _close(outcomes: list[tuple[str, str]]) -> None:
+    """A line for each refusal, and exit code 1 when there is any."""
+    from flows.console import refuse
+
+    refused = [(name, why) for name, why in outcomes if why]
+    for name, why in refused:
+        refuse(f"{name}: {why}")
+    if refused:
+        raise typer.Exit(PARTLY)
+
+
+def main() -> None:
+    """The console entry: a refusal is one line on stderr and exit code 2; Ctrl-C is 130."""
+    try:
+        app()
+    except ForesafeError as refusal:
+        from flows.console import refuse
+
+        refuse(str(refusal))
+        sys.exit(REFUSED)
+    except KeyboardInterrupt:
+        sys.exit(130)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,54 @@
+"""Prefect: pull and check every feed of a pilot. Scheduled hourly; safe to run again at any time."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, task
+from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.client.schemas.objects import State, TaskRun
+
+from contracts.errors import BadSource
+from flows import stages
+from flows.each import record_outcomes
+from flows.instants import in_seoul, now
+from flows.pages import artifact_key, ingest_rows, markdown
+from flows.places import feed_names, outputs_of
+from flows.recorded import closing_state, outcome_of
+from flows.settings import load_settings
+
+FEED_TIMEOUT_SECONDS = 1800
+
+
+def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
+    """Whether to try again: a network or disk fault may pass, a refused contract or a missing file does not."""
+    fault = state.result(raise_on_failure=False)
+    if isinstance(fault, BadSource):
+        fault = fault.__cause__
+    return isinstance(fault, OSError) and not isinstance(fault, FileNotFoundError)
+
+
+@task(
+    task_run_name="ingest {feed}",
+    retries=3,
+    retry_delay_seconds=[5, 30, 120],
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_pass,
+    timeout_seconds=FEED_TIMEOUT_SECONDS,
+    persist_result=True,
+    result_serializer="json",
+)
+def ingest_feed(pilot: str, feed: str) -> list[dict[str, Any]]:
+    return stages.ingest_feed(load_settings(), pilot, feed, now=now())
+
+
+@flow(name="ingest", flow_run_name="ingest {pilot}", timeout_seconds=2 * FEED_TIMEOUT_SECONDS, persist_result=True)
+def ingest(pilot: str) -> State[Any]:
+    """Each feed on its own: the run shows as failed when one was refused, after all the others went on."""
+    settings = load_settings()
+    outcomes = [outcome_of(feed, ingest_feed(pilot, feed, return_state=True)) for feed in feed_names(settings, pilot)]
+    record_outcomes(outputs_of(settings, pilot).last("ingest"), outcomes)
+    rows = ingest_rows(outcomes)
+    create_table_artifact(table=rows, key=artifact_key("feeds", pilot))
+    create_markdown_artifact(markdown(f"Ingest {pilot}", [in_seoul(now())], rows), key=artifact_key("ingest", pilot))
+    return closing_state(outcomes, rows)

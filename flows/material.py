@@ -1,0 +1,78 @@
+"""What the learning stages of one hazard load: features, ripe labels, the cut in time, parameters, provenance."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from contracts.params import Params
+from contracts.results import Features, Labels
+from flows.artefacts import load_training_set
+from flows.places import outputs_of, params_of, pilot_of
+from flows.settings import Settings
+
+if TYPE_CHECKING:  # importing the models room costs seconds, and only those who train need it
+    from models.fit import Trial
+    from models.risk_model import RiskModel
+    from models.split import Parts
+
+
+@dataclass(frozen=True)
+class Material:
+    """`parts` are positions into `labels`; `provenance` holds JSON values only."""
+
+    features: Features
+    labels: Labels
+    parts: Parts
+    params: Params
+    alerts_per_day: float
+    provenance: Mapping[str, Any]
+
+
+def load_material(settings: Settings, name: str, hazard: str) -> Material:
+    """Everything that `train`, `evaluate` and `release` need of one hazard.
+
+    Raises:
+        NotFound: the features stage has not run. NotEnoughData: too short a time for the parts.
+    """
+    from models.split import split_parts
+
+    params = params_of(settings, name)
+    training = load_training_set(outputs_of(settings, name).features, (hazard,))
+    labels, spine = training.labels[hazard], training.features.spine
+    return Material(
+        features=training.features,
+        labels=labels,
+        parts=split_parts(spine.as_of[labels.rows], params.split, horizon_hours=labels.horizon_hours),
+        params=params,
+        alerts_per_day=pilot_of(settings, name).hazards[hazard].alerts_per_day,
+        provenance={
+            "observed_until": training.observed_until.isoformat(),
+            "store_versions": dict(training.store),
+            "git_revision": git_revision(settings.home),
+            "spec_hash": training.features.spec_hash,
+        },
+    )
+
+
+def judge_rows(model: RiskModel, given: Material) -> Trial:
+    """The test part scored by the model and every baseline."""
+    from models.fit import trial_on_test
+
+    return trial_on_test(model, given.features, given.labels, parts=given.parts, alerts_per_day=given.alerts_per_day)
+
+
+def git_revision(home: Path) -> str:
+    """The commit of the code, with `+changes` when the work tree differs; `unknown` outside a git checkout."""
+    commands = (["git", "rev-parse", "HEAD"], ["git", "status", "--porcelain", "--untracked-files=no"])
+    try:
+        said = [
+            subprocess.run(command, cwd=home, capture_output=True, text=True, check=True).stdout.strip()
+            for command in commands
+        ]
+    except (OSError, subprocess.CalledProcessError):
+        return "unknown"
+    return said[0] + ("+changes" if said[1] else "")

@@ -1,0 +1,64 @@
+"""What a flow shows in Prefect: a markdown summary and a table. From the stages' JSON alone."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from flows.each import Outcome
+
+Row = dict[str, Any]
+
+
+def ingest_rows(outcomes: Sequence[Outcome]) -> list[Row]:
+    """One row a feed: batches, rows, accepted, duplicates, quarantined, refused."""
+    return [_ingest_row(outcome.name, outcome.result or [], outcome.refused) for outcome in outcomes]
+
+
+def _ingest_row(feed: str, reports: Sequence[Row], refused: str) -> Row:
+    totals = {key: sum(report[key] for report in reports) for key in ("rows", "accepted", "duplicates", "quarantined")}
+    whole = [f"{report['source']}: {report['refused']}" for report in reports if report["refused"]]
+    return {"feed": feed, "batches": len(reports), **totals, "refused": refused or "; ".join(whole)}
+
+
+def train_rows(outcomes: Sequence[Outcome]) -> list[Row]:
+    """One row a hazard: its skill, and whether it was released."""
+    return [
+        {
+            "hazard": outcome.name,
+            **{key: _short((outcome.result or {}).get(key)) for key in _TRAINED},
+            "refused": outcome.refused,
+        }
+        for outcome in outcomes
+    ]
+
+
+_TRAINED = ("incidents", "brier_skill", "average_precision", "ece", "version", "kind")
+
+
+def score_rows(summary: Row) -> list[Row]:
+    """One row a hazard: the highest risk, where, and by which model."""
+    shown = ("hazard", "asset_id", "probability", "band", "model", "version", "degraded")
+    return [{key: _short(found[key]) for key in shown} for found in summary["hazards"]]
+
+
+def markdown(title: str, facts: Iterable[str], rows: Sequence[Row]) -> str:
+    """A heading, a list of facts, a table."""
+    lines = [f"# {title}", "", *(f"- {fact}" for fact in facts), ""]
+    if rows:
+        lines += ["| " + " | ".join(rows[0]) + " |", "|" + " --- |" * len(rows[0])]
+        lines += ["| " + " | ".join(_cell(value) for value in row.values()) + " |" for row in rows]
+    return "\n".join(lines) + "\n"
+
+
+def artifact_key(kind: str, pilot: str) -> str:
+    """Prefect's keys hold lower case letters, digits and dashes."""
+    return f"{kind}-{pilot.replace('_', '-')}"
+
+
+def _cell(value: object) -> str:
+    return str("" if value is None else value).replace("|", "\\|").replace("\n", "; ")
+
+
+def _short(value: object) -> object:
+    return float(f"{value:.4g}") if isinstance(value, float) else value

@@ -1,0 +1,45 @@
+"""A pilot's own words, parameters and places, from the settings and its name."""
+
+from __future__ import annotations
+
+from contracts.errors import NotFound, nearest
+from contracts.params import Params, load_params
+from contracts.pilot import Pilot, load_pilot
+from flows.outputs import Outputs
+from flows.settings import Settings
+
+
+def pilot_of(settings: Settings, name: str) -> Pilot:
+    """The pilot's own words; NotFound names the pilots there are."""
+    return load_pilot(settings.pilots / name)
+
+
+def params_of(settings: Settings, name: str) -> Params:
+    return load_params(settings.home, name)
+
+
+def outputs_of(settings: Settings, name: str) -> Outputs:
+    return Outputs(settings.state, name)
+
+
+def feed_names(settings: Settings, name: str) -> tuple[str, ...]:
+    """The feeds of a pilot, in the order in which they are ingested."""
+    from contracts.feed import load_feeds
+
+    return tuple(feed.name for feed in load_feeds(settings.pilots / name, pilot_of(settings, name)))
+
+
+def hazard_names(settings: Settings, name: str) -> tuple[str, ...]:
+    """`train.hazards`, or all of the pilot's.
+
+    Raises:
+        NotFound: `train.hazards` names one that the pilot does not have.
+    """
+    known = pilot_of(settings, name).hazards
+    chosen = params_of(settings, name).train.hazards
+    unknown = [hazard for hazard in chosen if hazard not in known]
+    if unknown:
+        raise NotFound(
+            f"no hazard {unknown[0]!r}", where="params.yaml: train.hazards", allowed=nearest(unknown[0], known)
+        )
+    return chosen or tuple(known)

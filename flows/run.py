@@ -1,0 +1,74 @@
+"""What each command does, without its options: through Prefect, or the stage functions directly."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import partial
+from typing import Any
+
+from flows.console import say
+from flows.each import Outcome, attempt_each, read_outcomes, record_outcomes
+from flows.instants import now
+from flows.places import feed_names, hazard_names, outputs_of, pilot_of
+from flows.settings import Settings
+
+
+def ingest(settings: Settings, pilot: str, *, direct: bool) -> list[Outcome]:
+    """Every feed of a pilot. Raises what stopped all of them."""
+    feeds = feed_names(settings, pilot)  # an unsound pilot is refused before any server starts
+    if not direct:
+        from flows.conducting import conducted, run_flow
+
+        with conducted(settings, tell=_tell):
+            from flows.ingest import ingest as flow
+
+            run_flow(flow, pilot)
+        return read_outcomes(outputs_of(settings, pilot).last("ingest"))
+    from flows import stages
+
+    outcomes = attempt_each(feeds, partial(stages.ingest_feed, settings, pilot, now=now()), progress=_done("ingest"))
+    record_outcomes(outputs_of(settings, pilot).last("ingest"), outcomes)
+    return outcomes
+
+
+def train(settings: Settings, pilot: str, *, direct: bool) -> list[Outcome]:
+    """Features once, then every hazard learned and, if it wins, released."""
+    hazards = hazard_names(settings, pilot)
+    if not direct:
+        from flows.conducting import conducted, run_flow
+
+        with conducted(settings, tell=_tell):
+            from flows.train import train as flow
+
+            run_flow(flow, pilot)
+        return read_outcomes(outputs_of(settings, pilot).last("train"))
+    from flows import stages
+
+    stages.features(settings, pilot)
+    learn = partial(stages.learn_and_release, settings, pilot, now=now())
+    outcomes = attempt_each(hazards, learn, progress=_done("train"))
+    record_outcomes(outputs_of(settings, pilot).last("train"), outcomes)
+    return outcomes
+
+
+def score(settings: Settings, pilot: str, *, as_of: datetime | None, direct: bool) -> dict[str, Any]:
+    """Every asset and hazard, by the released models."""
+    pilot_of(settings, pilot)
+    if not direct:
+        from flows.conducting import conducted, run_flow
+
+        with conducted(settings, tell=_tell):
+            from flows.score import score as flow
+
+            return run_flow(flow, pilot, as_of)
+    from flows import stages
+
+    return stages.score(settings, pilot, as_of=as_of, now=now())
+
+
+def _tell(line: str) -> None:
+    say(f"  · {line}")
+
+
+def _done(stage: str) -> Any:
+    return lambda outcome: _tell(f"{stage} {outcome.name}{': refused' if outcome.refused else ''}")

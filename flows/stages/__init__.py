@@ -1,0 +1,24 @@
+"""The stages: load, one pure call, save. Both conductors (Prefect's flows and dvc.yaml) and the command line use these.
+
+Each takes the settings and the pilot's name, leaves files where `Outputs` says, and returns a small JSON summary.
+Heavy rooms are imported inside, so that no command pays for one that it does not use.
+"""
+
+from flows.stages.data import features, ingest_feed, replay_feed, simulate
+from flows.stages.forecast import report, score
+from flows.stages.learn import evaluate, train
+from flows.stages.release import learn_and_release, release, track
+
+__all__ = [
+    "evaluate",
+    "features",
+    "ingest_feed",
+    "learn_and_release",
+    "release",
+    "replay_feed",
+    "report",
+    "score",
+    "simulate",
+    "track",
+    "train",
+]

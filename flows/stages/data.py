@@ -1,0 +1,76 @@
+"""From partners' files to features and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import datetime
+from typing import Any
+
+from flows.artefacts import TrainingSet, save_training_set, write_json
+from flows.instants import data_instant, first_instant
+from flows.places import outputs_of, params_of, pilot_of
+from flows.settings import Settings
+
+Summary = dict[str, Any]
+
+
+def simulate(settings: Settings, name: str, *, progress: Callable[[str], None]) -> Summary:
+    """Partners' drops and the truth, for the simulated pilot."""
+    from simulation import simulate as run
+
+    return asdict(run(params_of(settings, name).simulate, settings.state, progress))
+
+
+def ingest_feed(settings: Settings, name: str, feed_name: str, *, now: datetime) -> list[Summary]:
+    """Pull, gate and commit one feed; its quality reports, one a batch."""
+    from contracts.feed import load_feeds
+    from ingest.store import Store
+
+    from ingest import ingest_feed as run
+
+    pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
+    feed = next(feed for feed in load_feeds(settings.pilots / name, pilot) if feed.name == feed_name)
+    reports = run(feed, pilot, store=Store(outputs.store), roots=settings.roots, now=now, docs=outputs.docs)
+    summary = [report.as_json() for report in reports]
+    write_json(outputs.quality / f"{feed_name}.json", summary)
+    return summary
+
+
+def replay_feed(settings: Settings, name: str, feed_name: str, *, now: datetime) -> list[Summary]:
+    """Judge the quarantined rows of one feed once more; a report for each batch that they came in."""
+    from contracts.feed import load_feeds
+    from ingest.replay import replay_feed as run
+    from ingest.store import Store
+
+    pilot = pilot_of(settings, name)
+    feed = next(feed for feed in load_feeds(settings.pilots / name, pilot) if feed.name == feed_name)
+    reports = run(feed, pilot, store=Store(outputs_of(settings, name).store), now=now)
+    return [report.as_json() for report in reports]
+
+
+def features(settings: Settings, name: str) -> Summary:
+    """Features of every training row, and the ripe labels of every hazard."""
+    from ingest.store import Store
+
+    from features import build_features, build_labels, training_spine
+
+    pilot, params, outputs = pilot_of(settings, name), params_of(settings, name).spine, outputs_of(settings, name)
+    store = Store(outputs.store)
+    versions = store.versions()
+    tables = store.snapshot(version=versions)
+    until = data_instant(tables)
+    first = first_instant(tables, history_days=params.history_days)
+    spine = training_spine(tables, pilot, first=first, last=until, every_hours=params.every_hours)
+    labels = {
+        hazard: build_labels(tables.incidents, spine, hazard=hazard, rule=rule, observed_until=until)
+        for hazard, rule in pilot.hazards.items()
+    }
+    training = TrainingSet(build_features(tables, spine, pilot), labels, until, versions)
+    save_training_set(training, outputs.features)
+    return {
+        "rows": len(spine),
+        "features": len(training.features.infos),
+        "observed_until": until.isoformat(),
+        "incidents": {hazard: int(found.occurred.sum()) for hazard, found in labels.items()},
+    }

@@ -1,0 +1,120 @@
+"""From the newest data and the released models to scores, and to the page that shows everything."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import polars as pl
+
+from contracts.errors import NotFound
+from contracts.results import Features
+from flows.artefacts import replaced, write_json, write_text
+from flows.fallback import climatology_scores
+from flows.instants import data_instant
+from flows.places import hazard_names, outputs_of, pilot_of
+from flows.settings import Settings
+from flows.shown import report_inputs
+from flows.stages.release import tracking_of
+
+Summary = dict[str, Any]
+UNRELEASED = "unreleased"
+
+
+def score(
+    settings: Settings, name: str, *, now: datetime, as_of: datetime | None = None, released: bool = True
+) -> Summary:
+    """Forecast every asset and hazard as of an instant (by default the store's last); the table and three files.
+
+    Args:
+        released: use the registry's champions, and keep the scores in the store; else the models that training left
+            on disk, and leave the store alone: what a data scientist's rerun wants.
+
+    Raises:
+        NotEnoughData: the store knows nothing by then. NotFound: with `released=False`, nothing was trained.
+    """
+    from ingest.store import Store
+
+    from features import build_features, scoring_spine
+    from reporting import geojson
+
+    pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
+    store = Store(outputs.store)
+    tables = store.snapshot(known_until=as_of)
+    built = build_features(tables, scoring_spine(tables, pilot, as_of=as_of or data_instant(tables)), pilot)
+    scored = _with_champions(settings, name, built) if released else _with_trained(settings, name, built)
+    assets = latest_assets(tables.assets)
+    with replaced(outputs.scores) as draft:
+        scored.to_parquet(draft / "scores.parquet", index=False)
+        scored.to_csv(draft / "scores.csv", index=False)
+        assets.to_parquet(draft / "assets.parquet", index=False)
+        write_text(draft / "scores.geojson", geojson(scored, assets))
+        write_json(draft / "scores.json", _summary(scored))
+    if released:
+        store.append_scores(pl.from_pandas(scored), run=_run(scored), at=now)
+    return _summary(scored)
+
+
+def report(settings: Settings, name: str, *, now: datetime) -> Summary:
+    """The self-contained page of everything that the other stages left."""
+    from reporting import render_report
+
+    outputs = outputs_of(settings, name)
+    write_text(outputs.report, render_report(report_inputs(settings, name, now=now)))
+    return {"report": str(outputs.report)}
+
+
+def latest_assets(assets: pl.DataFrame) -> pd.DataFrame:
+    """One row an asset: its latest version."""
+    return assets.sort("known_at").unique("asset_id", keep="last").sort("asset_id").to_pandas()
+
+
+def _with_champions(settings: Settings, name: str, built: Features) -> pd.DataFrame:
+    from models.registry import champion_version, load_version, registered_name
+    from models.risk_model import score as run
+
+    pilot, tracking = pilot_of(settings, name), tracking_of(settings)
+    frames = []
+    for hazard, rule in pilot.hazards.items():
+        version = champion_version(tracking, registered_name(name, hazard))
+        if version is None:
+            why = "no model is released for this hazard: climatology"
+            frames.append(climatology_scores(built, hazard=hazard, horizon_hours=rule.horizon_hours, why=why))
+            continue
+        frames.append(run(load_version(tracking, version), built, name=version.name, version=version.version))
+    return pd.concat(frames, ignore_index=True)
+
+
+def _with_trained(settings: Settings, name: str, built: Features) -> pd.DataFrame:
+    from models.registry import registered_name
+    from models.risk_model import RiskModel
+    from models.risk_model import score as run
+
+    outputs = outputs_of(settings, name)
+    trained = [hazard for hazard in hazard_names(settings, name) if outputs.model(hazard).is_dir()]
+    if not trained:
+        raise NotFound("no trained model", where=str(Path("models") / name), fix="run the train stage first")
+    frames = [
+        run(RiskModel.load(outputs.model(hazard)), built, name=registered_name(name, hazard), version=UNRELEASED)
+        for hazard in trained
+    ]
+    return pd.concat(frames, ignore_index=True)
+
+
+def _run(scored: pd.DataFrame) -> str:
+    """The same models as of the same instant are the same forecast: kept once."""
+    versions = sorted(set(scored["model"] + " " + scored["version"]))
+    return f"score {scored['as_of'].max().isoformat()} {'; '.join(versions)}"
+
+
+def _summary(scored: pd.DataFrame) -> Summary:
+    """as_of, rows, and each hazard's model, highest risk, where it is, and why."""
+    highest = scored.loc[scored.groupby("hazard")["probability"].idxmax()]
+    shown = ["hazard", "model", "version", "degraded", "asset_id", "probability", "low", "high", "band", "drivers"]
+    return {
+        "as_of": scored["as_of"].max().isoformat(),
+        "rows": len(scored),
+        "hazards": highest[shown].to_dict("records"),
+    }

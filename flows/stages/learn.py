@@ -1,0 +1,80 @@
+"""From features and labels to a judged model of one hazard, on disk."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import polars as pl
+
+from contracts.results import FloatArray
+from flows.artefacts import read_json, write_json
+from flows.attainable import attainable, true_risk
+from flows.judging import metrics, reliability_rows
+from flows.material import Material, judge_rows, load_material
+from flows.outputs import Outputs
+from flows.places import outputs_of
+from flows.settings import Settings
+
+Summary = dict[str, Any]
+
+
+def train(settings: Settings, name: str, hazard: str) -> Summary:
+    """Fit on the training part and calibrate; saved as text and JSON."""
+    from models.fit import fit_risk_model
+
+    outputs, given = outputs_of(settings, name), load_material(settings, name, hazard)
+    fitted = fit_risk_model(
+        given.features,
+        given.labels,
+        parts=given.parts,
+        train_params=given.params.train,
+        calibrate_params=given.params.calibrate,
+        alerts_per_day=given.alerts_per_day,
+        provenance=given.provenance,
+    )
+    fitted.model.save(outputs.model(hazard))
+    shown = {"trees": fitted.trees, "stopped_early": fitted.stopped_early, "unused": list(fitted.unused)}
+    write_json(outputs.fitted(hazard), {**shown, "importance": dict(fitted.importance)})
+    return {"hazard": hazard, **shown}
+
+
+def evaluate(settings: Settings, name: str, hazard: str) -> Summary:
+    """Judge the trained model and its baselines on the untouched test part: numbers, and pictures."""
+    from models.evaluation import evaluate as judge
+    from models.plots import plot_all
+    from models.risk_model import RiskModel
+
+    outputs, given = outputs_of(settings, name), load_material(settings, name, hazard)
+    trial = judge_rows(RiskModel.load(outputs.model(hazard)), given)
+    evaluation = judge(trial.probability, trial.judged, baselines=trial.baselines, params=given.params.evaluate)
+    write_json(outputs.evaluation(hazard), evaluation.as_json())
+    summary = metrics(evaluation)
+    write_json(outputs.reliability(hazard), reliability_rows(evaluation))
+    plot_all(
+        outputs.plots(hazard),
+        evaluation,
+        trial.judged,
+        probability=trial.probability,
+        baselines=trial.baselines,
+        importance=read_json(outputs.fitted(hazard), made_by="train")["importance"],
+        words={info.name: info.words for info in given.features.infos},
+        params=given.params.evaluate,
+    )
+    if (outputs.truth / "risk.parquet").is_file():
+        reached = attainable(
+            trial.judged.occurred,
+            model=trial.probability,
+            climatology=trial.baselines["climatology"],
+            truth=_truth(outputs, given),
+        )
+        write_json(outputs.attainable(hazard), reached)
+        summary["attainable_share"] = reached["share"]
+    write_json(outputs.metrics(hazard), summary)
+    return {"hazard": hazard, **summary}
+
+
+def _truth(outputs: Outputs, given: Material) -> FloatArray:
+    labels = given.labels
+    truth = pl.read_parquet(outputs.truth / "risk.parquet", columns=["asset_id", "as_of", labels.hazard])
+    spine = given.features.spine.take(labels.rows[given.parts.test])
+    return true_risk(truth, spine, hazard=labels.hazard, horizon_hours=labels.horizon_hours)

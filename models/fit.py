@@ -1,0 +1,115 @@
+"""From features and labels to a whole risk model: train, calibrate, interval, alarm bands, usual values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from contracts.params import CalibrateParams, TrainParams
+from contracts.results import Features, FloatArray, Labels
+from models.bands import alarm_bands
+from models.baselines import baseline_probabilities
+from models.calibrate import fit_calibrator, fit_interval
+from models.evaluation import Judged
+from models.explain import usual_values
+from models.pyfunc import raw_scores
+from models.risk_model import RiskModel
+from models.split import HOUR, Parts
+from models.train import train
+
+DAY_HOURS = 24.0
+
+
+@dataclass(frozen=True)
+class Fitted:
+    """A model and what training it showed: trees, features without information, importance (feature -> share)."""
+
+    model: RiskModel
+    trees: int
+    stopped_early: bool
+    unused: tuple[str, ...]
+    importance: Mapping[str, float]
+
+
+def fit_risk_model(
+    features: Features,
+    labels: Labels,
+    *,
+    parts: Parts,
+    train_params: TrainParams,
+    calibrate_params: CalibrateParams,
+    alerts_per_day: float,
+    provenance: Mapping[str, Any],
+) -> Fitted:
+    """Train on `parts.train`, calibrate and set bands on `parts.calibrate`; `parts.test` is not looked at.
+
+    Args:
+        parts: positions into `labels`.
+        provenance: what the caller knows about the data (instant, store versions, code revision); JSON values.
+
+    Raises:
+        NotEnoughData, BadTable: as `train` and `fit_calibrator`.
+    """
+    ensemble = train(features, labels, parts=parts, config=train_params)
+    rows, occurred = labels.rows[parts.calibrate], labels.occurred[parts.calibrate]
+    boosters = ensemble.parsed()
+    raw = raw_scores(boosters, features.values[rows])
+    calibrator = fit_calibrator(raw.mean(axis=0), occurred, method=calibrate_params.method)
+    probability = calibrator.apply(raw.mean(axis=0))
+    as_of = features.spine.as_of
+    days = float((as_of[rows].max() - as_of[rows].min()) / HOUR) / DAY_HOURS + 1 / DAY_HOURS
+    fitted_until = as_of[rows].max() + labels.horizon_hours * HOUR
+    total = max(float(ensemble.importance.sum()), 1e-12)
+    model = RiskModel(
+        hazard=labels.hazard,
+        horizon_hours=labels.horizon_hours,
+        boosters=ensemble.boosters,
+        calibrator=calibrator,
+        interval=fit_interval(
+            probability,
+            occurred,
+            level=calibrate_params.interval,
+            calibration_slope=calibrator.slope,
+        ),
+        bands=alarm_bands(probability, days=days, alerts_per_day=alerts_per_day),
+        infos=features.infos,
+        spec_hash=features.spec_hash,
+        usual=usual_values(features, labels.rows[parts.train], ensemble.importance),
+        base_rate=float(labels.occurred[parts.train].mean()),
+        provenance={**provenance, "fitted_until": f"{np.datetime_as_string(fitted_until, unit='s')}+00:00"},
+    )
+    shares = {name: float(gain / total) for name, gain in zip(features.names, ensemble.importance, strict=True)}
+    return Fitted(model, ensemble.trees, ensemble.stopped_early, ensemble.unused, shares)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """The test part, scored: what `evaluate`, `decide_promotion` and the plots all look at."""
+
+    judged: Judged
+    probability: FloatArray
+    baselines: Mapping[str, FloatArray]
+
+
+def trial_on_test(
+    model: RiskModel, features: Features, labels: Labels, *, parts: Parts, alerts_per_day: float
+) -> Trial:
+    """Score the untouched test part with the model and with every baseline.
+
+    Raises:
+        BadTable: features that do not fit the model, or a baseline's column is missing.
+    """
+    rows = labels.rows[parts.test]
+    judged = Judged(
+        hazard=labels.hazard,
+        part="test",
+        occurred=labels.occurred[parts.test],
+        as_of=features.spine.as_of[rows],
+        base_rate=float(labels.occurred[parts.train].mean()),
+        alerts_per_day=alerts_per_day,
+    )
+    baselines = baseline_probabilities(features, labels, parts=parts, rows=rows)
+    return Trial(judged, model.predict(features.take(rows))[0], baselines)

@@ -1,0 +1,190 @@
+"""A released risk model: boosters as text, everything else as JSON. Saving, verified loading, scoring."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+import pandas as pd
+
+from contracts.errors import BadSource, BadTable
+from contracts.results import FeatureInfo, Features, FloatArray, IntArray
+from contracts.tables import SCORES
+from models.bands import Bands
+from models.baselines import climatology
+from models.calibrate import Calibrator, IntervalTable
+from models.explain import UsualValues, drivers
+from models.pyfunc import MANIFEST, raw_scores, seed_spread, verified_files
+from models.train import check_finite, parse_booster
+
+FORMAT = 1
+EXPLAINED_ROWS = 2_000
+
+
+@dataclass(frozen=True)
+class RiskModel:
+    """Everything a forecast needs, frozen.
+
+    boosters: LightGBM text, one a seed. infos: the features in order; `spec_hash` is that of their specification.
+    base_rate: of the training part. provenance: where it came from, JSON values only (`fitted_until` is the instant
+    up to which its labels saw incidents).
+    """
+
+    hazard: str
+    horizon_hours: int
+    boosters: tuple[str, ...]
+    calibrator: Calibrator
+    interval: IntervalTable
+    bands: Bands
+    infos: tuple[FeatureInfo, ...]
+    spec_hash: str
+    usual: UsualValues
+    base_rate: float
+    provenance: Mapping[str, Any]
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return tuple(info.name for info in self.infos)
+
+    @cached_property
+    def parsed(self) -> tuple[lgb.Booster, ...]:
+        return tuple(parse_booster(text) for text in self.boosters)
+
+    def predict(self, features: Features) -> tuple[FloatArray, FloatArray, FloatArray]:
+        """Probability, low, high: each (n,).
+
+        Raises:
+            BadTable: other features than the model was trained on, or an infinite value.
+        """
+        if features.names != self.names:
+            raise BadTable(
+                f"the features are not those that the {self.hazard} model was trained on",
+                where="score",
+                allowed=f"specification {self.spec_hash[:12]}, got {features.spec_hash[:12]}",
+                cause="the pilot's features changed after training",
+                fix="train and release again, or score with the model of this specification",
+            )
+        check_finite(features.values, features.names)
+        raw = raw_scores(self.parsed, features.values)
+        probability = self.calibrator.apply(raw.mean(axis=0))
+        return (probability, *self.interval.apply(probability, seed_spread(raw)))
+
+    def save(self, folder: Path) -> Path:
+        """Write the model folder whole or not at all; an older one of the same name is replaced."""
+        files = self._files()
+        digests = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+        files[MANIFEST] = _json({"format": FORMAT, "files": digests})
+        half = folder.with_name(f".{folder.name}.half")
+        shutil.rmtree(half, ignore_errors=True)
+        half.mkdir(parents=True)
+        for name, content in files.items():
+            (half / name).write_bytes(content)
+        shutil.rmtree(folder, ignore_errors=True)
+        half.rename(folder)
+        return folder
+
+    @classmethod
+    def load(cls, folder: Path) -> RiskModel:
+        """Read a model folder; every hash is checked before anything is parsed.
+
+        Raises:
+            BadSource: no such folder, a file missing or changed, or a format of a newer platform.
+        """
+        try:
+            files = verified_files(folder)
+        except ValueError as fault:
+            raise BadSource(str(fault), where=f"model {folder.name}") from fault
+        document = json.loads(files["model.json"])
+        if document["format"] != FORMAT:
+            raise BadSource(f"format {document['format']}", where=f"model {folder.name}", allowed=str(FORMAT))
+        return cls(
+            hazard=document["hazard"],
+            horizon_hours=document["horizon_hours"],
+            boosters=tuple(files[name].decode("utf-8") for name in document["boosters"]),
+            calibrator=Calibrator.from_json(document["calibrator"]),
+            interval=IntervalTable.from_json(document["interval"]),
+            bands=Bands.from_json(document["bands"]),
+            infos=tuple(FeatureInfo(**info) for info in document["features"]),
+            spec_hash=document["spec_hash"],
+            usual=UsualValues.from_json(json.loads(files["usual.json"])),
+            base_rate=document["base_rate"],
+            provenance=document["provenance"],
+        )
+
+    def _files(self) -> dict[str, bytes]:
+        texts = {f"booster-{i + 1}.txt": text.encode("utf-8") for i, text in enumerate(self.boosters)}
+        document = {
+            "format": FORMAT,
+            "hazard": self.hazard,
+            "horizon_hours": self.horizon_hours,
+            "boosters": list(texts),
+            "calibrator": self.calibrator.to_json(),
+            "interval": self.interval.to_json(),
+            "bands": self.bands.to_json(),
+            "features": [asdict(info) for info in self.infos],
+            "spec_hash": self.spec_hash,
+            "base_rate": self.base_rate,
+            "provenance": dict(self.provenance),
+        }
+        return {**texts, "model.json": _json(document), "usual.json": _json(self.usual.to_json())}
+
+
+def score(
+    model: RiskModel,
+    features: Features,
+    *,
+    name: str,
+    version: str,
+    degraded: str = "",
+    explained_rows: int = EXPLAINED_ROWS,
+) -> pd.DataFrame:
+    """The scores table of these rows: columns of `contracts.tables.SCORES`, in spine order.
+
+    Args:
+        name, version: of the registered model.
+        degraded: why this forecast is weaker than usual, or empty.
+        explained_rows: reasons are given for at most so many rows, those of the highest risk; the rest have none.
+
+    Raises:
+        BadTable: features that do not fit the model.
+    """
+    probability, low, high = model.predict(features)
+    rows = np.arange(len(probability), dtype=np.int64)
+    where = features.spine.frame()
+    columns = {
+        "asset_id": where["asset_id"].astype("str"),
+        "hazard": model.hazard,
+        "as_of": where["as_of"],
+        "horizon_hours": model.horizon_hours,
+        "probability": probability,
+        "low": low,
+        "high": high,
+        "baseline": climatology(features, model.hazard, rows, base_rate=model.base_rate),
+        "band": pd.Series(model.bands.names(probability), dtype="str"),
+        "drivers": pd.Series(_drivers(model, features, probability, explained_rows), dtype="str"),
+        "model": name,
+        "version": version,
+        "degraded": degraded,
+    }
+    return pd.DataFrame(columns)[[column.name for column in SCORES.columns]]
+
+
+def _drivers(model: RiskModel, features: Features, probability: FloatArray, limit: int) -> list[str]:
+    shown: IntArray = np.sort(np.argsort(-probability, kind="stable")[:limit]).astype(np.int64)
+    texts = [""] * len(probability)
+    for row, text in zip(shown, drivers(model.parsed, features.take(shown), model.usual), strict=True):
+        texts[row] = text
+    return texts
+
+
+def _json(document: Mapping[str, Any]) -> bytes:
+    """Sorted and without NaN, so that equal models are equal bytes."""
+    return json.dumps(document, ensure_ascii=False, sort_keys=True, allow_nan=False, indent=1).encode("utf-8")

@@ -1,0 +1,112 @@
+"""Time is cut, never shuffled: train | gap | calibrate | gap | test, and rolling origins inside the training part."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from contracts.errors import NotEnoughData
+from contracts.params import SplitParams
+from contracts.results import InstantArray, IntArray
+
+HOUR = np.timedelta64(3_600_000_000, "us")
+
+
+@dataclass(frozen=True)
+class Parts:
+    """Positions into the `as_of` array that was split. No label window of a part reaches into the next part.
+
+    Rows that belong to no part lie in a gap.
+    """
+
+    train: IntArray
+    calibrate: IntArray
+    test: IntArray
+
+
+@dataclass(frozen=True)
+class Fold:
+    """One rolling origin: positions to train on, and later positions to judge on."""
+
+    train: IntArray
+    test: IntArray
+
+
+def split_parts(as_of: InstantArray, params: SplitParams, *, horizon_hours: int) -> Parts:
+    """Cut rows by time: the last `test_days` are for the test, the `calibrate_days` before its gap for calibration.
+
+    Args:
+        as_of: (m,) datetime64, UTC: `features.spine.as_of[labels.rows]`; any order.
+        horizon_hours: a label at `as_of` looks at `(as_of, as_of + horizon_hours]`; the gap is at least this long.
+
+    Raises:
+        NotEnoughData: a part would be empty; says how many days would be enough.
+    """
+    if len(as_of) == 0:
+        raise NotEnoughData("no row to split", where="split", cause="no label is ripe, or the spine is empty")
+    gap = _gap(params, horizon_hours)
+    last = as_of.max()
+    test_from = last - _days(params.test_days)
+    calibrate_to = test_from - gap
+    calibrate_from = calibrate_to - _days(params.calibrate_days)
+    parts = Parts(
+        train=_between(as_of, None, calibrate_from - gap),
+        calibrate=_between(as_of, calibrate_from, calibrate_to),
+        test=_between(as_of, test_from, last),
+    )
+    for name, rows in (("training", parts.train), ("calibration", parts.calibrate), ("test", parts.test)):
+        if len(rows) == 0:
+            raise _too_short(as_of, name, needed=params.test_days + params.calibrate_days + 2 * (gap / HOUR) / 24)
+    return parts
+
+
+def temporal_folds(as_of: InstantArray, config: SplitParams, horizon_hours: int) -> tuple[Fold, ...]:
+    """Rolling origins inside the training part of `split_parts`: each fold trains on everything before its test window.
+
+    The last `folds * fold_days` of the training part are cut into test windows of `fold_days`; before each lies a gap.
+    Positions refer to the same `as_of` array as those of `split_parts`.
+
+    Raises:
+        NotEnoughData: some fold would have nothing to train or judge on; says how many days would be enough.
+    """
+    train = split_parts(as_of, config, horizon_hours=horizon_hours).train
+    inside = as_of[train]
+    gap, last = _gap(config, horizon_hours), inside.max()
+    folds = []
+    for age in range(config.folds, 0, -1):
+        start = last - age * _days(config.fold_days)
+        stop = start + _days(config.fold_days)
+        fold = Fold(train[_between(inside, None, start - gap)], train[_between(inside, start, stop)])
+        if len(fold.train) == 0 or len(fold.test) == 0:
+            needed = config.folds * config.fold_days + (gap / HOUR) / 24
+            raise _too_short(inside, f"fold {config.folds - age + 1} of {config.folds}", needed=needed)
+        folds.append(fold)
+    return tuple(folds)
+
+
+def _gap(params: SplitParams, horizon_hours: int) -> np.timedelta64:
+    return max(params.gap_hours, horizon_hours) * HOUR
+
+
+def _days(days: float) -> np.timedelta64:
+    return np.timedelta64(round(days * 86_400_000_000), "us")
+
+
+def _between(as_of: InstantArray, after: np.datetime64 | None, until: np.datetime64) -> IntArray:
+    """Positions with `after < as_of <= until`."""
+    inside = as_of <= until
+    if after is not None:
+        inside &= as_of > after
+    return np.flatnonzero(inside).astype(np.int64)
+
+
+def _too_short(as_of: InstantArray, part: str, *, needed: float) -> NotEnoughData:
+    days = (as_of.max() - as_of.min()) / (24 * HOUR)
+    return NotEnoughData(
+        f"the {part} part is empty: there are {days:.1f} days of labelled rows",
+        where="split",
+        allowed=f"more than {needed:.1f} days, without holes as long as a part",
+        cause="a short history, or parts that are too long for it",
+        fix="share more history, or lower split.test_days, split.calibrate_days, split.folds or split.fold_days",
+    )

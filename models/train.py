@@ -1,0 +1,185 @@
+"""LightGBM risk boosters: one a seed, averaged as raw scores (log odds), deterministic to the byte.
+
+The number of trees comes from early stopping inside the training part: the first seed is fitted on the rows before
+the instant after which the last fifth of the incidents lie, and judged by log loss on the rows after it (with a gap of
+one horizon). Then every seed is fitted on the whole training part with that number of trees. The split is by incidents
+rather than by days because a rare hazard may have none in the last weeks.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import lightgbm as lgb
+import numpy as np
+
+from contracts.errors import BadTable, NotEnoughData
+from contracts.params import TrainParams
+from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, IntArray, Labels
+from models.split import HOUR, Parts
+
+STOP_SHARE = 0.2  # of the training part's incidents, kept back to choose the number of trees
+STOP_MIN_INCIDENTS = 5  # fewer say nothing about when to stop
+
+
+@dataclass(frozen=True)
+class Ensemble:
+    """Boosters as LightGBM text, one a seed. `unused`: features that were constant or never known in training."""
+
+    boosters: tuple[str, ...]
+    trees: int
+    stopped_early: bool
+    unused: tuple[str, ...]
+    importance: FloatArray  # (p,) total gain, mean over seeds
+
+    def parsed(self) -> tuple[lgb.Booster, ...]:
+        return tuple(parse_booster(text) for text in self.boosters)
+
+
+def parse_booster(text: str) -> lgb.Booster:
+    """A booster from its own text. Only for text whose hash was checked: broken text ends the process."""
+    return lgb.Booster(model_str=text)
+
+
+def train(features: Features, labels: Labels, *, parts: Parts, config: TrainParams) -> Ensemble:
+    """Fit on `parts.train` alone.
+
+    Args:
+        features: (n, p) over the whole spine.
+        labels: ripe labels; `labels.rows` points into `features`.
+        parts: positions into `labels`.
+
+    Raises:
+        NotEnoughData: one class only, fewer incidents than `config.min_incidents`, or no feature that varies.
+        BadTable: an infinite value.
+    """
+    rows = labels.rows[parts.train]
+    occurred, as_of = labels.occurred[parts.train], features.spine.as_of[rows]
+    _enough_incidents(occurred, hazard=labels.hazard, config=config)
+    values = features.values[rows]
+    check_finite(values, features.names)
+    unused = _unused(values, features.names)
+    if len(unused) == len(features.names):
+        raise NotEnoughData(
+            "no feature varies in the training part",
+            where=f"train {labels.hazard}",
+            cause="feeds without readings in that time, or features of one constant",
+            fix="look at the feeds' quality reports and at the pilot's features",
+        )
+    data = lgb.Dataset(
+        values,
+        label=occurred.astype(np.float32),
+        feature_name=list(features.names),
+        params=_dataset_params(config),
+        free_raw_data=False,
+    ).construct()
+    trees = _choose_trees(data, occurred, as_of, labels.horizon_hours, config)
+    boosters = [lgb.train(_params(config, seed), data, num_boost_round=trees) for seed in config.seeds]
+    gain = np.mean([booster.feature_importance("gain") for booster in boosters], axis=0)
+    texts = tuple(booster.model_to_string(num_iteration=-1) for booster in boosters)
+    return Ensemble(texts, trees, trees < config.num_iterations, unused, gain)
+
+
+def check_finite(values: Float32Array, names: tuple[str, ...]) -> None:
+    """Refuse infinite values; NaN means "not known" and is fine.
+
+    Raises:
+        BadTable: names the first column with one.
+    """
+    infinite = np.isinf(values)
+    if infinite.any():
+        counts = infinite.sum(axis=0)
+        column = int(np.argmax(counts > 0))
+        raise BadTable(
+            f"{int(counts[column])} infinite values",
+            where=f"feature {names[column]}",
+            allowed="finite numbers, or NaN where nothing was known",
+            cause="a division by zero, or an unlimited reading",
+        )
+
+
+def _enough_incidents(occurred: BoolArray, *, hazard: str, config: TrainParams) -> None:
+    hits = int(occurred.sum())
+    if hits == len(occurred) and hits:
+        raise NotEnoughData(
+            f"every one of the {hits} training rows has an incident",
+            where=f"train {hazard}",
+            allowed="rows with and rows without",
+            cause="a horizon or an asset so large that something always happens",
+        )
+    if hits < config.min_incidents:
+        raise NotEnoughData(
+            f"{hits} training rows with an incident",
+            where=f"train {hazard}",
+            allowed=f"at least {config.min_incidents} (train.min_incidents)",
+            cause="a rare hazard, a short history, or min_severity too high",
+            fix="share more history, join hazards, lengthen the horizon, or enlarge the assets",
+        )
+
+
+def _unused(values: Float32Array, names: tuple[str, ...]) -> tuple[str, ...]:
+    """Features of one single value or none. Column by column, so that nothing as large as `values` is copied."""
+    out = []
+    for position, name in enumerate(names):
+        known = values[:, position][~np.isnan(values[:, position])]
+        varies = len(known) > 0 and (len(known) < len(values) or known.min() < known.max())
+        if not varies:
+            out.append(name)
+    return tuple(out)
+
+
+def _choose_trees(
+    data: lgb.Dataset, occurred: BoolArray, as_of: InstantArray, horizon_hours: int, config: TrainParams
+) -> int:
+    """Trees at the lowest log loss on the last part of the training time; `num_iterations` where that says nothing."""
+    before, after = _stop_rows(as_of, occurred, horizon_hours)
+    known = min(int(occurred[before].sum()), int(occurred[after].sum())) >= STOP_MIN_INCIDENTS
+    if config.early_stopping_rounds == 0 or not known:
+        return config.num_iterations
+    fitted = lgb.train(
+        {**_params(config, config.seeds[0]), "metric": "binary_logloss"},
+        data.subset(list(before)),
+        num_boost_round=config.num_iterations,
+        valid_sets=[data.subset(list(after))],
+        callbacks=[lgb.early_stopping(config.early_stopping_rounds, verbose=False)],
+    )
+    return max(1, fitted.best_iteration)
+
+
+def _stop_rows(as_of: InstantArray, occurred: BoolArray, horizon_hours: int) -> tuple[IntArray, IntArray]:
+    when = np.sort(as_of[occurred])
+    border = when[int(len(when) * (1 - STOP_SHARE))]
+    before = np.flatnonzero(as_of <= border - horizon_hours * HOUR)
+    return before.astype(np.int64), np.flatnonzero(as_of > border).astype(np.int64)
+
+
+def _dataset_params(config: TrainParams) -> dict[str, Any]:
+    """What shapes the binned data: the same for every seed, so that it is built once."""
+    return {
+        "max_bin": config.max_bin,
+        "min_data_in_leaf": config.min_data_in_leaf,
+        "data_random_seed": 1,
+        "feature_pre_filter": False,
+        "num_threads": config.num_threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+
+
+def _params(config: TrainParams, seed: int) -> dict[str, Any]:
+    return {
+        **_dataset_params(config),
+        "objective": "binary",
+        "learning_rate": config.learning_rate,
+        "num_leaves": config.num_leaves,
+        "feature_fraction": config.feature_fraction,
+        "bagging_fraction": config.bagging_fraction,
+        "bagging_freq": 1,
+        "lambda_l2": config.lambda_l2,
+        "feature_fraction_seed": seed,
+        "bagging_seed": seed,
+        "extra_seed": seed,
+        "objective_seed": seed,
+    }

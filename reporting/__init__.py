@@ -1,0 +1,6 @@
+"""Results -> what people look at: maps, GeoJSON, the report page. Pure: frames and results in, text out."""
+
+from reporting.geometry import geojson
+from reporting.report import ReportInputs, SkillRow, render_report
+
+__all__ = ["ReportInputs", "SkillRow", "geojson", "render_report"]

@@ -1,0 +1,137 @@
+"""Small SVG pictures: no script, no font file, no network. Every function returns one `<svg>` element as text."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+from contracts.results import ReliabilityBin
+from reporting.geometry import Ring
+
+RAMP = ("#fff5d6", "#fedc91", "#fdae5c", "#f4713c", "#d13a2a", "#8c1029")  # light to dark, readable without hue
+INK, MUTED, GRID, MODEL = "#1d2430", "#5d6b7c", "#d9dfe6", "#0b5fa5"
+
+
+@dataclass(frozen=True)
+class Shape:
+    """One asset on the map: its outline (or a single point), how strong its colour is (0..1), and its tooltip."""
+
+    ring: Ring
+    strength: float
+    tooltip: str
+    marked: bool = False
+
+
+def colour(strength: float) -> str:
+    return RAMP[min(int(max(strength, 0.0) * len(RAMP)), len(RAMP) - 1)]
+
+
+def risk_map(shapes: Sequence[Shape], *, width: int = 620, height: int = 520) -> str:
+    """Assets where they are: equirectangular at their middle latitude, north up. Marked ones have a dark outline."""
+    points = [point for shape in shapes for point in shape.ring]
+    if not points:
+        return ""
+    lons, lats = [p[0] for p in points], [p[1] for p in points]
+    squeeze = math.cos(math.radians((min(lats) + max(lats)) / 2))
+    spread_x = max((max(lons) - min(lons)) * squeeze, 1e-6)
+    spread_y = max(max(lats) - min(lats), 1e-6)
+    scale = min((width - 24) / spread_x, (height - 24) / spread_y)
+    left, top = (width - spread_x * scale) / 2, (height - spread_y * scale) / 2
+
+    def place(lon: float, lat: float) -> tuple[float, float]:
+        return left + (lon - min(lons)) * squeeze * scale, top + (max(lats) - lat) * scale
+
+    body = []
+    for shape in sorted(shapes, key=lambda s: s.marked):
+        line = f'stroke="{INK}" stroke-width="2"' if shape.marked else 'stroke="#ffffff" stroke-width="1"'
+        style = f'fill="{colour(shape.strength)}" {line}'
+        title = f"<title>{escape(shape.tooltip)}</title>"
+        if len(shape.ring) == 1:
+            x, y = place(*shape.ring[0])
+            body.append(f'<circle cx="{x:.1f}" cy="{y:.1f}" r="9" {style}>{title}</circle>')
+        else:
+            corners = " ".join(f"{x:.1f},{y:.1f}" for x, y in (place(*p) for p in shape.ring))
+            body.append(f'<polygon points="{corners}" {style}>{title}</polygon>')
+    return _svg(width, height, "".join(body), label="risk map")
+
+
+def reliability(bins: Sequence[ReliabilityBin], *, size: int = 260) -> str:
+    """Observed against forecast frequency on square-root axes, so that rare risks can be read; dots grow with rows."""
+    top = max([b.predicted for b in bins] + [b.observed for b in bins] + [1e-4]) * 1.15
+    inner, pad = size - 74, 58
+
+    def x(p: float) -> float:
+        return pad + math.sqrt(max(p, 0) / top) * inner
+
+    def y(p: float) -> float:
+        return size - pad - math.sqrt(max(p, 0) / top) * inner
+
+    ticks = [top * f * f for f in (0.25, 0.5, 0.75, 1.0)]
+    most = max((b.rows for b in bins), default=1)
+    parts = [
+        f'<line x1="{x(t):.1f}" y1="{y(0):.1f}" x2="{x(t):.1f}" y2="{y(top):.1f}" stroke="{GRID}"/>'
+        f'<line x1="{x(0):.1f}" y1="{y(t):.1f}" x2="{x(top):.1f}" y2="{y(t):.1f}" stroke="{GRID}"/>'
+        f'<text x="{x(t):.1f}" y="{size - pad + 15}" text-anchor="middle">{percent(t)}</text>'
+        f'<text x="{pad - 4}" y="{y(t) + 4:.1f}" text-anchor="end">{percent(t)}</text>'
+        for t in ticks
+    ]
+    parts.append(f'<line x1="{x(0)}" y1="{y(0)}" x2="{x(top)}" y2="{y(top)}" stroke="{MUTED}" stroke-dasharray="4 3"/>')
+    parts += [
+        f'<circle cx="{x(b.predicted):.1f}" cy="{y(b.observed):.1f}" r="{3 + 5 * math.sqrt(b.rows / most):.1f}" '
+        f'fill="{MODEL}" fill-opacity=".75"><title>forecast {percent(b.predicted)}, came true {percent(b.observed)}, '
+        f"{b.rows:,} forecasts</title></circle>"
+        for b in bins
+    ]
+    parts.append(f'<text x="{size / 2}" y="{size - 22}" text-anchor="middle">forecast</text>')
+    parts.append(f'<text transform="translate(11 {size / 2 - 20}) rotate(-90)" text-anchor="middle">came true</text>')
+    return _svg(size, size, "".join(parts), label="reliability")
+
+
+def skill_bars(rows: Sequence[tuple[str, float, float, float]], *, width: int = 430) -> str:
+    """Horizontal bars with intervals: (label, value, low, high). Zero is climatology; to the right is better."""
+    low = min([0.0] + [r[2] for r in rows])
+    high = max([0.01] + [r[3] for r in rows])
+    left, right, step = 150, 56, 30
+    span = (width - left - right) / ((high - low) or 1.0)
+
+    def x(v: float) -> float:
+        return left + (v - low) * span
+
+    height = step * len(rows) + 14
+    parts = [f'<line x1="{x(0):.1f}" y1="4" x2="{x(0):.1f}" y2="{height - 6}" stroke="{MUTED}"/>']
+    for i, (label, value, lo, hi) in enumerate(rows):
+        middle = 8 + step * i + 9
+        fill = MODEL if i == 0 else "#9fb4c7"
+        parts.append(
+            f'<text x="{left - 8}" y="{middle + 4}" text-anchor="end">{escape(label)}</text>'
+            f'<rect x="{min(x(0), x(value)):.1f}" y="{middle - 8}" width="{abs(x(value) - x(0)):.1f}" height="16" '
+            f'fill="{fill}"/><line x1="{x(lo):.1f}" y1="{middle}" x2="{x(hi):.1f}" y2="{middle}" stroke="{INK}" '
+            f'stroke-width="1.5"/><text x="{width - right + 6}" y="{middle + 4}">{value:+.3f}</text>'
+        )
+    return _svg(width, height, "".join(parts), label="skill against climatology")
+
+
+def legend(edges: Sequence[tuple[float, str]]) -> str:
+    """The map's colours with what they mean: (strength, words)."""
+    step = 96
+    parts = [
+        f'<rect x="{i * step}" y="2" width="16" height="16" fill="{colour(strength)}" stroke="{GRID}"/>'
+        f'<text x="{i * step + 21}" y="14">{escape(words)}</text>'
+        for i, (strength, words) in enumerate(edges)
+    ]
+    return _svg(step * len(edges), 20, "".join(parts), label="legend")
+
+
+def percent(p: float) -> str:
+    """A probability as people read it: 12 %, 1.3 %, 0.04 %."""
+    digits = 0 if p >= 0.1 else 1 if p >= 0.01 else 2 if p >= 0.001 else 3
+    return f"{100 * p:.{digits}f} %"
+
+
+def _svg(width: float, height: float, body: str, *, label: str) -> str:
+    return (
+        f'<svg viewBox="0 0 {width:g} {height:g}" width="{width:g}" role="img" aria-label="{label}" '
+        f'font-size="12" fill="{INK}">{body}</svg>'
+    )

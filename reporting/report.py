@@ -1,0 +1,184 @@
+"""The report page: one HTML file that works offline. What was forecast, how far to trust it, and on what data."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+import jinja2
+import pandas as pd
+from markupsafe import Markup
+
+from contracts.pilot import Pilot
+from contracts.results import Decision, Evaluation, QualityReport
+from reporting import charts
+from reporting.geometry import cell_ring, outline
+
+BANDS = ("low", "elevated", "high", "extreme")
+NAMES = {
+    "climatology": "climatology",
+    "recent_rate": "recent rate",
+    "logistic": "logistic regression",
+    "base_rate": "base rate",
+}
+
+
+@dataclass(frozen=True)
+class SkillRow:
+    """Log-loss skill of one hazard on the simulated city: climatology is 0 and the true risk is 1."""
+
+    hazard: str
+    share: float
+    truth_log_loss: float
+    model_log_loss: float
+    climatology_log_loss: float
+
+
+@dataclass(frozen=True)
+class ReportInputs:
+    """All that the page shows.
+
+    scores: SCORES columns, one forecast instant. assets: asset_id, name, district, lon, lat. quality: one a batch.
+    attainable: only where the truth is known (simulation). links: words -> where to go next.
+    """
+
+    pilot: Pilot
+    made_at: datetime
+    scores: pd.DataFrame
+    assets: pd.DataFrame
+    evaluations: Mapping[str, Evaluation]
+    decisions: Mapping[str, Decision]
+    quality: Sequence[QualityReport]
+    attainable: Mapping[str, SkillRow]
+    links: Mapping[str, str]
+
+
+def render_report(inputs: ReportInputs) -> str:
+    """The whole page as text."""
+    environment = jinja2.Environment(
+        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
+        autoescape=True,
+        undefined=jinja2.StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    environment.filters["percent"] = charts.percent
+    return environment.get_template("report.html.j2").render(
+        pilot=inputs.pilot,
+        as_of=_local(inputs.scores["as_of"].iloc[0], inputs.pilot) if len(inputs.scores) else "",
+        made_at=_local(inputs.made_at, inputs.pilot),
+        zone=inputs.pilot.timezone,
+        hazards=[_hazard_card(inputs, hazard) for hazard in sorted(set(inputs.scores["hazard"]))],
+        feeds=_feeds(inputs.quality),
+        refusals=_refusals(inputs.quality),
+        links=inputs.links,
+    )
+
+
+def _local(instant: datetime, pilot: Pilot) -> str:
+    return pd.Timestamp(instant).tz_convert(ZoneInfo(pilot.timezone)).strftime("%Y-%m-%d %H:%M")
+
+
+def _hazard_card(inputs: ReportInputs, hazard: str) -> dict[str, object]:
+    rule = inputs.pilot.hazards[hazard]
+    scores = inputs.scores[inputs.scores["hazard"] == hazard].merge(
+        inputs.assets[["asset_id", "name", "district", "lon", "lat"]], on="asset_id", how="left"
+    )
+    scores = scores.sort_values("probability", ascending=False)
+    evaluation = inputs.evaluations.get(hazard)
+    return {
+        "key": hazard,
+        "label": rule.label or hazard,
+        "horizon": rule.horizon_hours,
+        "map": Markup(charts.risk_map(_shapes(scores))),
+        "legend": Markup(charts.legend(_legend(scores))),
+        "top": [_top_row(row) for row in scores.head(8).to_dict("records")],
+        "expected": float(scores["probability"].sum()),
+        "alarms": int(scores["band"].isin(BANDS[2:]).sum()),
+        "degraded": sorted({text for text in scores["degraded"] if text}),
+        "version": f"{scores['model'].iloc[0]} v{scores['version'].iloc[0]}",
+        "evaluation": evaluation,
+        "reliability": Markup(charts.reliability(evaluation.reliability)) if evaluation else "",
+        "skill": Markup(charts.skill_bars(_skill_rows(evaluation))) if evaluation else "",
+        "attainable": inputs.attainable.get(hazard),
+        "decision": inputs.decisions.get(hazard),
+    }
+
+
+def _top_row(row: Mapping[str, object]) -> dict[str, object]:
+    return {**row, "drivers": str(row["drivers"]).split("\n")}
+
+
+def _shapes(scores: pd.DataFrame) -> list[charts.Shape]:
+    """Colour by the risk against this map's highest, so that the pattern shows; the tooltip has the numbers."""
+    highest = float(scores["probability"].max()) if len(scores) else 1.0
+    shapes = []
+    for row in scores.to_dict("records"):
+        geometry = outline(row["asset_id"], float(row["lon"]), float(row["lat"]))
+        if geometry is None:
+            continue
+        ring = cell_ring(row["asset_id"]) if geometry["type"] == "Polygon" else [tuple(geometry["coordinates"])]
+        tooltip = (
+            f"{row['name']} ({row['district']})\n{charts.percent(row['probability'])}, 90 % interval "
+            f"{charts.percent(row['low'])} to {charts.percent(row['high'])}\n"
+            f"usual here at this hour: {charts.percent(row['baseline'])}\n{row['drivers']}"
+        )
+        shapes.append(charts.Shape(ring, row["probability"] / highest * 0.999, tooltip, row["band"] in BANDS[2:]))
+    return shapes
+
+
+def _legend(scores: pd.DataFrame) -> list[tuple[float, str]]:
+    highest = float(scores["probability"].max()) if len(scores) else 1.0
+    steps = len(charts.RAMP)
+    return [(i / steps + 1e-9, f"to {charts.percent(highest * (i + 1) / steps)}") for i in range(steps)]
+
+
+def _skill_rows(evaluation: Evaluation) -> list[tuple[str, float, float, float]]:
+    """Log-loss skill against climatology on the same rows; the interval is the paired one where it was computed."""
+    rows = []
+    if "log_loss_skill" in evaluation.scores:
+        model = evaluation.scores["log_loss_skill"]
+        rows.append(("Foresafe model", model.value, model.low, model.high))
+    for name, scores in evaluation.baselines.items():
+        if name != "climatology" and "log_loss_skill" in scores:
+            skill = scores["log_loss_skill"]
+            rows.append((NAMES.get(name, name), skill.value, skill.low, skill.high))
+    return rows
+
+
+def _feeds(quality: Sequence[QualityReport]) -> list[dict[str, object]]:
+    rows = pd.DataFrame([{**q.as_json(), "refused": int(bool(q.refused))} for q in quality])
+    if rows.empty:
+        return []
+    totals = rows.groupby(["partner", "feed"], as_index=False).agg(
+        batches=("batch", "nunique"),
+        rows=("rows", "sum"),
+        accepted=("accepted", "sum"),
+        duplicates=("duplicates", "sum"),
+        quarantined=("quarantined", "sum"),
+        refused=("refused", "sum"),
+    )
+    return [{str(key): value for key, value in row.items()} for row in totals.to_dict("records")]
+
+
+def _refusals(quality: Sequence[QualityReport]) -> list[dict[str, object]]:
+    """Each rule that refused rows, with one example, most first; then whole batches that were refused."""
+    counts: dict[tuple[str, str, str, str], dict[str, object]] = {}
+    for report in quality:
+        for rule in report.rules:
+            key = (report.partner, report.feed, rule.rule, rule.column)
+            first = {"example": rule.first_value, "source": report.source, "row": rule.first_row, "rows": 0}
+            counts.setdefault(key, first)["rows"] += rule.rows  # type: ignore[operator]
+    named = [
+        dict(zip(("partner", "feed", "rule", "column"), key, strict=True)) | value for key, value in counts.items()
+    ]
+    named.sort(key=lambda row: -int(str(row["rows"])))
+    whole = [
+        {"partner": q.partner, "feed": q.feed, "rule": "whole file", "column": "", "rows": q.rows, "row": 0,
+         "source": q.source, "example": q.refused}
+        for q in quality if q.refused
+    ]  # fmt: skip
+    return named[:20] + whole

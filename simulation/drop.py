@@ -1,0 +1,160 @@
+"""From parameters to partners' files and the truth about them."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import date
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+
+from contracts.errors import BadPilot, NotFound
+from contracts.params import SimulateParams
+from simulation.city import ulsan
+from simulation.faults import Fault, fault_table
+from simulation.law import HAZARDS
+from simulation.partners.city import share_city
+from simulation.partners.folder import Folder
+from simulation.partners.institute import share_institute
+from simulation.partners.plant import share_plant
+from simulation.partners.university import share_university
+from simulation.reports import reports, true_incidents
+from simulation.timeline import Timeline
+from simulation.world import World, simulate_world
+
+PILOT = "ulsan"
+LONGEST_DAYS = 3660
+
+
+@dataclass(frozen=True)
+class SimulationSummary:
+    """What was simulated."""
+
+    cells: int
+    hours: int
+    incidents: dict[str, int]
+    reports: int
+    faults: int
+    partners: Path
+    truth: Path
+
+
+def simulate(params: SimulateParams, out: Path, progress: Callable[[str], None]) -> SimulationSummary:
+    """Simulate Ulsan and write what partners drop, and the truth.
+
+    Under `out/partners/ulsan/PARTNER/` lie the files of city, plant, university and institute; under `out/truth/ulsan/`
+    `risk.parquet`, `incidents.parquet` and `faults.parquet`. What lay there before is replaced. The same parameters
+    always give the same bytes.
+
+    Raises:
+        BadPilot: `first_day` is no day such as 2025-01-01, or `days` is more than ten years.
+    """
+    timeline = _timeline(params)
+    partners, truth = out / "partners" / PILOT, out / "truth" / PILOT
+    progress(f"Simulating {params.days} days of Ulsan from {params.first_day}")
+    world = simulate_world(timeline, ulsan(), params.seed)
+    incidents = true_incidents(world)
+    known = reports(incidents, world)
+    for folder in (partners, truth):
+        shutil.rmtree(folder, ignore_errors=True)
+        folder.mkdir(parents=True)
+    faults = _share(world, known, partners, progress)
+    fault_table(faults).write_parquet(truth / "faults.parquet")
+    _write_incidents(incidents, known, truth)
+    _risk_table(world).write_parquet(truth / "risk.parquet")
+    counts = {name: incidents.filter(pl.col("hazard") == name).height for name in HAZARDS}
+    progress("  incidents  " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    return SimulationSummary(
+        cells=len(world.city.cells),
+        hours=params.days * 24,
+        incidents=counts,
+        reports=known.height,
+        faults=len(faults),
+        partners=partners,
+        truth=truth,
+    )
+
+
+def _share(world: World, known: pl.DataFrame, partners: Path, progress: Callable[[str], None]) -> list[Fault]:
+    """Let every partner write its files; the faults planted in them."""
+    shares: dict[str, Callable[[Folder], list[Fault]]] = {
+        "city": lambda folder: share_city(world, known, folder),
+        "plant": lambda folder: share_plant(world, known, folder),
+        "university": lambda folder: share_university(world, folder),
+        "institute": lambda folder: share_institute(world, folder),
+    }
+    faults: list[Fault] = []
+    for name, share in shares.items():
+        found = share(Folder(partners / name, name, world.seed))
+        sizes = [file.stat().st_size for file in (partners / name).iterdir()]
+        progress(f"  {name:<10} {len(sizes):>4} files {sum(sizes) / 1e6:>7.1f} MB, {len(found)} faults planted")
+        faults += found
+    return faults
+
+
+def true_risk(out: Path) -> pl.DataFrame:
+    """The true risk that `simulate` wrote under `out`.
+
+    Columns `asset_id`, `as_of` (UTC) and one float32 for each hazard: P(at least one incident in (as_of, as_of + 1 h])
+    as a perfect forecaster states it at `as_of`. Sorted by `as_of`, then by cell.
+
+    Raises:
+        NotFound: nothing was simulated there.
+    """
+    path = out / "truth" / PILOT / "risk.parquet"
+    if not path.is_file():
+        raise NotFound("no simulated truth", where=str(path.parent), fix="run `foresafe simulate` first")
+    return pl.read_parquet(path)
+
+
+def _timeline(params: SimulateParams) -> Timeline:
+    try:
+        first_day = date.fromisoformat(params.first_day)
+    except ValueError as fault:
+        raise BadPilot(
+            f"{params.first_day!r} is not a day", where="simulate.first_day", allowed="a day such as 2025-01-01"
+        ) from fault
+    if params.days > LONGEST_DAYS:
+        raise BadPilot(f"{params.days} days", where="simulate.days", allowed=f"7 .. {LONGEST_DAYS}")
+    return Timeline(first_day, params.days)
+
+
+def _risk_table(world: World) -> pl.DataFrame:
+    """Row `j`'s risk was fixed at its start: its `as_of`. One row more than the shown hours: the risk at the end."""
+    timeline = world.timeline
+    rows = slice(timeline.shown.start, timeline.shown.stop + 1)
+    risk = world.risk[rows].astype(np.float32)
+    cells = np.array([cell.asset_id for cell in world.city.cells])
+    starts = timeline.start_s[rows]
+    as_of = pl.from_epoch(pl.Series(np.repeat(starts, cells.size)), time_unit="s").dt.cast_time_unit("us")
+    return pl.DataFrame(
+        {
+            "asset_id": np.tile(cells, starts.size),
+            "as_of": as_of.dt.replace_time_zone("UTC"),
+            **{name: risk[:, i].ravel() for i, name in enumerate(HAZARDS)},
+        }
+    )
+
+
+def _write_incidents(incidents: pl.DataFrame, known: pl.DataFrame, truth: Path) -> None:
+    """The complete true incidents, also those that nobody knows of yet; and when the truth of each is known."""
+    final = known.group_by("incident_id").agg(final_known_s=pl.col("known_s").max())
+
+    def instant(column: str) -> pl.Expr:
+        return pl.from_epoch(pl.col(column), time_unit="s").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
+
+    incidents.join(final, on="incident_id", how="left", maintain_order="left").select(
+        "incident_id",
+        "asset_id",
+        "hazard",
+        instant("occurred_s").alias("occurred_at"),
+        instant("known_s").alias("known_at"),
+        instant("final_known_s").alias("corrected_at"),
+        "severity",
+        "lon",
+        "lat",
+        "partner",
+    ).write_parquet(truth / "incidents.parquet")
