@@ -137,7 +137,13 @@ def load_feeds(folder: Path, pilot: Pilot) -> tuple[Feed, ...]:
 def _explain(fault: ValidationError) -> str:
     """As `explain`, but a union of types says what is wrong with the nearest one only."""
     first = fault.errors()[0]
-    parts = {"time": TimeRule, "known_at": KnownRule, "assets": AssetColumns, "limits": Caps, "caps": Caps}
+    parts: dict[str, type[Frozen]] = {
+        "time": TimeRule,
+        "known_at": KnownRule,
+        "assets": AssetColumns,
+        "limits": Caps,
+        "caps": Caps,
+    }
     known = parts.get(str(first["loc"][0]), Feed).model_fields
     if first["loc"][0] == "place":
         return "place: {lon, lat}, or {row, col, north, west, lat_step, lon_step} with numbers for the last four"
@@ -149,6 +155,9 @@ def _explain(fault: ValidationError) -> str:
 def _check_words(feed: Feed, pilot: Pilot) -> None:
     words = WORDS[feed.table]
     metrics = pilot.metrics if feed.table != "incidents" else {}
+    for word in feed.constants:
+        if word not in words:
+            raise BadContract(f"unknown constant {word!r}", allowed=nearest(word, words))
     seen: set[str] = set()
     for column in feed.columns:
         if column.ignored:
@@ -233,11 +242,9 @@ def _check_units(feed: Feed, pilot: Pilot) -> None:
 
 
 def _check_constants(feed: Feed, pilot: Pilot) -> None:
-    for word, value in feed.constants.items():
-        if word not in WORDS[feed.table]:
-            raise BadContract(f"unknown constant {word!r}", allowed=nearest(word, WORDS[feed.table]))
-        if word == "severity" and isinstance(value, str):
-            raise BadContract(f"constant severity {value!r}", allowed="a number")
+    severity = feed.constants.get("severity", 1.0)
+    if isinstance(severity, str):
+        raise BadContract(f"constant severity {severity!r}", allowed="a number")
     for word, known in (("hazard", pilot.hazards), ("metric", pilot.metrics)):
         stated = {str(feed.constants[word])} if word in feed.constants else set()
         column = feed.rule(word)

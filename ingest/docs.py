@@ -6,7 +6,9 @@ import re
 from pathlib import Path
 
 _ELSEWHERE = re.compile(
-    r"<script[^>]*src=\"https?://[^>]*>\s*</script>|<link[^>]*href=\"https?://[^>]*>|<img[^>]*src=\"https?://[^>]*>",
+    r'<script[^>]*src="https?://[^>]*>\s*</script>'
+    r'|<link[^>]*href="https?://[^>]*>'
+    r'|<img[^>]*src="https?://[^>]*>',
     re.IGNORECASE,
 )
 # GX's index is a table drawn by bootstrap-table: these few lines draw the same rows without it.
@@ -34,7 +36,7 @@ window.$ = window.jQuery = at => chain(typeof at === "string" ? document.querySe
 
 
 def make_offline(folder: Path) -> None:
-    """Take every link to another host's scripts and styles out of the pages in `folder`, and put a plain style and table in."""
+    """Take links to other hosts' scripts and styles out of the pages in `folder`; put a plain style and table in."""
     for page in folder.rglob("*.html"):
         text = page.read_text(encoding="utf-8")
         if "foresafe-offline" not in text:

@@ -167,10 +167,13 @@ def _word(frame: pl.DataFrame, rule: ColumnRule, feed: Feed) -> list[pl.Expr]:
         text = pl.concat_str([_text(frame, c, feed) for c in rule.compose], separator="-")
     else:
         text = _text(frame, rule.column, feed)
-    extra = []
+    extra: list[pl.Expr] = []
     if rule.map is not None:
         mapped = _mapped(text, rule.map).cast(pl.String)
-        extra.append((text.is_null() | mapped.is_not_null()).alias(rule.name + MAPPED))
+        extra = [
+            text.is_not_null().alias(rule.name + STATED),
+            (text.is_null() | mapped.is_not_null()).alias(rule.name + MAPPED),
+        ]
         text = mapped
     return [(pl.lit(rule.prefix) + text if rule.prefix else text).alias(rule.name), *extra]
 

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import polars as pl
 
 from contracts.feed import Feed
 from contracts.results import QualityReport, RuleCount
+
+_SHOWN = 3  # faults a feed, in words
 
 
 def rule_counts(quarantined: pl.DataFrame) -> tuple[RuleCount, ...]:
@@ -62,13 +64,17 @@ def table(reports: Sequence[QualityReport]) -> str:
     return "\n".join([*lines, *_words(reports)])
 
 
-def _words(reports: Iterable[QualityReport]) -> list[str]:
-    out = []
-    for report in reports:
-        if report.refused:
-            out.append(f"refused whole: {report.refused}")
-        for rule in report.rules[:3]:
-            value = f" = {rule.first_value!r}" if rule.first_value is not None else ""
-            where = f"row {rule.first_row} of {report.source}"
-            out.append(f"{report.feed}: {rule.rule}: {rule.column}{value} at {where} ({rule.rows:,} such)")
+def _words(reports: Sequence[QualityReport]) -> list[str]:
+    """Refusals, then the commonest faults of each feed over all its batches, with the first such row."""
+    out = [f"refused whole: {report.refused}" for report in reports if report.refused]
+    for feed in dict.fromkeys(report.feed for report in reports):
+        found: dict[tuple[str, str], tuple[int, str]] = {}
+        for report in (r for r in reports if r.feed == feed):
+            for rule in report.rules:
+                rows, first = found.get((rule.rule, rule.column), (0, ""))
+                value = f" = {rule.first_value!r}" if rule.first_value is not None else ""
+                first = first or f"{rule.column or 'line'}{value} at row {rule.first_row} of {report.source}"
+                found[rule.rule, rule.column] = (rows + rule.rows, first)
+        commonest = sorted(found.items(), key=lambda item: -item[1][0])[:_SHOWN]
+        out += [f"{feed}: {rule}: {first} ({rows:,} such)" for (rule, _), (rows, first) in commonest]
     return out

@@ -77,7 +77,9 @@ def _text(content: bytes, feed: Feed, where: str) -> str:
 
 
 def _other_encoding(content: bytes, stated: str) -> str:
-    likely = [name for name in ("utf-8", "cp949", "utf-16") if name not in stated and _decodes(content, name)]
+    likely = [
+        name for name in ("UTF-8", "cp949", "UTF-16") if name.lower() not in stated.lower() and _decodes(content, name)
+    ]
     return likely[0] if likely else "in another encoding, or not text"
 
 

@@ -55,7 +55,7 @@ def _replay(table: pl.DataFrame, batch: str, source: str, ingest: Ingest) -> Qua
 
 
 def _commit(sound: pl.DataFrame, fresh: Mapping[str, Fresh], one: Batch, ingest: Ingest) -> None:
-    """Rows first, then the record that they are no longer refused: killed in between, the rows are duplicates next time."""
+    """Rows first, then the record that they are accepted: killed in between, they are duplicates next time."""
     if not sound.height:
         return
     feed, store, now = ingest.feed, ingest.store, ingest.work.now

@@ -1,4 +1,4 @@
-"""A contract's rules as data, written once: the Great Expectations suite and the vectorised split both come from them."""
+"""A contract's rules as data, written once: the GX suite and the vectorised split both come from them."""
 
 from __future__ import annotations
 
@@ -101,7 +101,7 @@ def _word(feed: Feed, word: str, known: tuple[str, ...]) -> list[Rule]:
     rule, column = feed.rule(word), _sent_in(feed, word)
     if rule is not None and rule.map is not None:
         unmapped = _mapped(rule)
-        return [*unmapped, Rule("required", word, "not_null", column)]
+        return [*unmapped, Rule("required", word + STATED, "true", column)]
     out = [Rule("required", word, "not_null", column)]
     return [*out, Rule(f"known_{word}", word, "in_set", column, allowed=known)] if known else out
 

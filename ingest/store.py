@@ -1,7 +1,7 @@
 """The store: append-only, bitemporal Delta tables in one folder. A row is never changed; a snapshot is an instant.
 
 Every Parquet file is written here, with page checksums (a flipped bit is otherwise read silently wrong), and then
-committed to Delta together with the ids of the batches it holds. A batch that a table already has is never written again.
+committed to Delta together with the ids of the batches it holds. A batch that a table has is never written again.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
 from contracts.errors import BadTable, NotFound
@@ -125,11 +125,16 @@ class Store:
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         try:
-            return DeltaTable(self.root / table, version=version)
+            delta = DeltaTable(self.root / table)
         except TableNotFoundError:
-            if version is not None and (self.root / table / "_delta_log").is_dir():
-                raise NotFound(f"no version {version} of {table}", where=str(self.root)) from None
             return None
+        if version is not None and version != delta.version():
+            try:
+                delta.load_as_version(version)
+            except DeltaError as error:
+                known = f"0 to {delta.version()}"
+                raise NotFound(f"no version {version} of {table}", where=str(self.root), allowed=known) from error
+        return delta
 
     def _open_or_create(self, table: str) -> DeltaTable:
         delta = self._open(table)

@@ -73,7 +73,7 @@ def _first_that_reads(text: pl.Series, formats: tuple[str, ...], dtype: pl.Datet
 
 
 def _localise(local: pl.Series, rule: TimeRule) -> pl.Series:
-    """Local wall-clock time in `rule.zone` -> UTC. The clock may repeat an hour or skip one: the rule says what then."""
+    """Local wall-clock time in `rule.zone` -> UTC. Clocks repeat an hour and skip one: the rule says what then."""
     ambiguous = "null" if rule.ambiguous == "refuse" else rule.ambiguous
     zoned = local.dt.replace_time_zone(rule.zone, ambiguous=ambiguous, non_existent="null")
     if rule.nonexistent == "shift" and zoned.null_count() > local.null_count():

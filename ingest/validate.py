@@ -1,4 +1,4 @@
-"""The gate: a Great Expectations suite generated from a contract's rules. The only place that imports great_expectations.
+"""The gate: a GX suite generated from a contract's rules. The only place that imports great_expectations.
 
 Import this module only where rows are validated: it takes seconds. Known blind spots of GX 1.24 that the rules and
 the reading of its results close: an empty batch succeeds (row count), `between` passes nulls (not null, and flags for
