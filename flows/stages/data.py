@@ -60,7 +60,7 @@ def features(settings: Settings, name: str) -> Summary:
     versions = store.versions()
     tables = store.snapshot(version=versions)
     until = data_instant(tables)
-    first = first_instant(tables, history_days=params.history_days)
+    first = first_instant(tables, pilot, history_days=params.history_days)
     spine = training_spine(tables, pilot, first=first, last=until, every_hours=params.every_hours)
     labels = {
         hazard: build_labels(tables.incidents, spine, hazard=hazard, rule=rule, observed_until=until)
