@@ -34,7 +34,7 @@ FEED_WORDS = frozenset(
         "sources",
     ]
 )
-COLUMN_WORDS = frozenset(["unit", "map", "prefix", "compose", "ignored"])
+COLUMN_WORDS = frozenset(["unit", "map", "prefix", "compose", "empty", "ignored"])
 _SCHEMA_HINTS = {
     "required": "a key is missing",
     "enum": "not one of the allowed values",
@@ -100,6 +100,9 @@ def _check_schema(document: dict[str, Any], where: str) -> None:
         key = extra[0] if extra else fault.message
         fix = "state it as a customProperty of the document" if key in FEED_WORDS else ""
         raise BadContract(f"{path}: unknown key {key!r}", where=where, allowed=nearest(str(key), known), fix=fix)
+    if ".properties." in f".{path}" and isinstance(fault.instance, dict) and "logicalType" not in fault.instance:
+        # the standard's schema asks a property without a type for the keys of every type
+        raise BadContract(f"{path}: no logicalType", where=where, allowed="string, number, integer, boolean, timestamp")
     hint = _SCHEMA_HINTS.get(str(fault.validator), "not as the Open Data Contract Standard 3.1 has it")
     raise BadContract(f"{path}: {hint}: {fault.message[:160]}", where=where)
 

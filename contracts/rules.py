@@ -168,6 +168,7 @@ class ColumnRule(Frozen):
     map: dict[str, str | float] | None = None
     prefix: str = ""
     compose: tuple[str, ...] = ()
+    empty: float | None = None  # what an empty field means, where that is a number
     ignored: bool = False
 
     @field_validator("map", mode="before")
@@ -184,4 +185,6 @@ class ColumnRule(Frozen):
     def _limits(self) -> ColumnRule:
         if self.minimum is not None and self.maximum is not None and not self.minimum < self.maximum:
             raise ValueError(f"{self.name}: minimum {self.minimum} must be below maximum {self.maximum}")
+        if self.empty is not None and self.required:
+            raise ValueError(f"{self.name}: required, and yet an empty field means {self.empty:g}")
         return self

@@ -204,9 +204,7 @@ def quarantine_replay(pilot: PilotName) -> None:
     from flows.places import feed_names
 
     settings, at = load_settings(), now()
-    outcomes = attempt_each(
-        feed_names(settings, pilot), lambda feed: stages.replay_feed(settings, pilot, feed, now=at)
-    )
+    outcomes = attempt_each(feed_names(settings, pilot), lambda feed: stages.replay_feed(settings, pilot, feed, now=at))
     table(f"replay {pilot}", ingest_rows(outcomes))
     _close([(outcome.name, outcome.refused) for outcome in outcomes])
 

@@ -97,7 +97,7 @@ def _check_file(
 
 def _fault_words(faults: pl.DataFrame, raw: Raw, feed: Feed, judged: tuple[Rule, ...]) -> list[Finding]:
     """The commonest faults, each with its first row."""
-    allowed = {(rule.name, rule.sent_in): rule.words() for rule in judged}
+    allowed = {(rule.name, rule.sent_in): rule.words() for rule in judged if not rule.metric}
     grouped = (
         faults.sort("row").group_by("rule", "column").agg(pl.len().alias("n"), pl.col("row", "value", "source").first())
     )

@@ -213,12 +213,14 @@ def _number(
     number = sent.cast(pl.Float64, strict=False)
     if rule is not None and rule.map is not None:
         number = _mapped(_text(frame, column, feed), rule.map).cast(pl.Float64, strict=False)
+    if rule is not None and rule.empty is not None:
+        number = pl.when(sent.is_null()).then(pl.lit(rule.empty)).otherwise(number)
     finite = number.is_finite().fill_null(False)
     value = pl.when(finite).then(number).otherwise(None)
     value = value * scale + offset if (scale, offset) != (1.0, 0.0) else value
     return [
         value.alias(name),
-        sent.is_not_null().alias(name + STATED),
+        (pl.lit(True) if rule is not None and rule.empty is not None else sent.is_not_null()).alias(name + STATED),
         (sent.is_null() | finite).alias(name + NUMBER),
     ]
 

@@ -6,9 +6,10 @@ the intercept free, so the mean forecast equals the observed rate. A negative sl
 is held at 0: then every row gets the base rate, and the gate refuses. `isotonic` is the monotone step fit, with
 interpolation between its steps. `none` trusts the booster.
 
-**Interval.** What the calibration part supports about rows like this one: its rows are cut into bins of equal incident
-counts by forecast; in each bin the Jeffreys interval of the observed rate, Beta(k + 1/2, n - k + 1/2), is expressed as
-log odds around the bin's mean forecast, and interpolated between bins; the spread over seeds is added in quadrature.
+**Interval.** What the calibration part supports about rows like this one: its rows are cut by forecast into bins of
+equally many expected incidents; in each bin the Jeffreys interval of the observed rate, Beta(k + 1/2, n - k + 1/2),
+is expressed as log odds around the bin's mean forecast, and interpolated between bins; the spread over seeds is added
+in quadrature.
 It says how well the *level* of the risk is known for rows with such a forecast. It does not know that incidents
 within a day are alike, nor what the model misses inside a bin, so a single row's true risk lies outside more often
 than the level says (in the synthetic law of the tests about half of the time).
@@ -112,14 +113,10 @@ def fit_interval(
 ) -> IntervalTable:
     """The table of half widths. probability: (m,) calibrated, on the calibration part; level: 0.9 for 90 %."""
     order = np.argsort(probability, kind="stable")
-    hits = np.cumsum(occurred[order])
-    bins = int(np.clip(hits[-1] // INCIDENTS_PER_BIN, 1, MAX_BINS))
-    edges = [0, *(int(np.searchsorted(hits, hits[-1] * i / bins)) + 1 for i in range(1, bins)), len(order)]
+    edges = _equal_risk_edges(probability[order])
     centre, below, above = [], [], []
     for start, stop in pairwise(edges):
         rows = order[start:stop]
-        if len(rows) == 0:
-            continue
         n, k = len(rows), int(occurred[rows].sum())
         middle = log_odds(probability[rows].mean())
         ends = beta.ppf([(1 - level) / 2, (1 + level) / 2], k + 0.5, n - k + 0.5)
@@ -129,6 +126,15 @@ def fit_interval(
         above.append(float(max(high - middle, 0.0)))
     factor = float(norm.ppf((1 + level) / 2)) * calibration_slope
     return IntervalTable(level, tuple(centre), tuple(below), tuple(above), factor)
+
+
+def _equal_risk_edges(rising: FloatArray) -> list[int]:
+    """Borders of bins of equal expected incidents. Not of observed ones: a bin that ends at an incident is biased."""
+    expected = np.cumsum(rising)
+    bins = int(np.clip(expected[-1] // INCIDENTS_PER_BIN, 1, MAX_BINS))
+    inner = np.searchsorted(expected, expected[-1] * np.arange(1, bins) / bins)
+    whole_ties = np.searchsorted(rising, rising[inner], side="right")
+    return [int(edge) for edge in np.unique([0, *whole_ties, len(rising)])]
 
 
 def _platt(raw: FloatArray, occurred: BoolArray) -> tuple[float, float]:

@@ -128,7 +128,7 @@ def reliability_bins(probability: FloatArray, occurred: BoolArray, count: int) -
 def equal_count_bins(probability: FloatArray, count: int) -> tuple[IntArray, int]:
     """Bin of each row and how many bins are used; none is empty."""
     edges = np.unique(np.quantile(probability, np.linspace(0, 1, count + 1)[1:-1]))
-    _, bins = np.unique(np.searchsorted(edges, probability, side="right"), return_inverse=True)
+    _, bins = np.unique(np.searchsorted(edges, probability), return_inverse=True)
     return bins.astype(np.int64), int(bins.max()) + 1
 
 

@@ -51,12 +51,12 @@ def reliability_figure(evaluation: Evaluation) -> Figure:
     bins = evaluation.reliability
     predicted, observed, rows = (np.array([getattr(b, k) for b in bins]) for k in ("predicted", "observed", "rows"))
     low, high = _wilson(observed, rows)
-    floor = 0.5 * min(predicted.min(), np.min(high))
+    floor = 0.6 * min(predicted.min(), observed[observed > 0].min())
     top = 2.0 * max(predicted.max(), high.max())
     axes.plot([floor, top], [floor, top], color=INK, linewidth=1, linestyle="--", label="perfect")
     axes.vlines(predicted, np.maximum(low, floor), high, color=MODEL, alpha=0.45, linewidth=3)
     axes.plot(predicted, np.maximum(observed, floor), "o", color=MODEL, markersize=6, label="model")
-    axes.axhline(evaluation.base_rate, color=OTHERS[0], linewidth=1, label="base rate")
+    axes.axhline(evaluation.base_rate, color=OTHERS[0], linewidth=1, label="base rate of this part")
     axes.set(xscale="log", yscale="log", xlim=(floor, top), ylim=(floor, top))
     axes.set(xlabel="forecast probability", ylabel="observed rate")
     ece = evaluation.scores["ece"].value
@@ -87,6 +87,8 @@ def over_time_figure(
     judged: Judged, probability: FloatArray, *, baselines: Mapping[str, FloatArray], params: EvaluateParams
 ) -> Figure:
     """Log loss skill of each block of days against climatology (or the first baseline)."""
+    from matplotlib.dates import ConciseDateFormatter
+
     figure, axes = _canvas(f"{judged.hazard}: skill over time")
     blocks = draw_blocks(judged.as_of, params)
     reference = "climatology" if "climatology" in baselines else next(iter(baselines))
@@ -103,7 +105,7 @@ def over_time_figure(
     axes.axhline(0, color=INK, linewidth=1)
     axes.set(ylabel=f"log loss skill over {reference}", xlabel=f"UTC, blocks of {params.block_days:g} days")
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.24))
-    figure.autofmt_xdate(rotation=0, ha="center")
+    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
     return figure
 
 

@@ -14,7 +14,7 @@ import polars as pl
 from contracts.errors import BadPilot, NotFound
 from contracts.params import SimulateParams
 from simulation.city import ulsan
-from simulation.faults import fault_table
+from simulation.faults import Fault, fault_table
 from simulation.law import HAZARDS
 from simulation.partners.city import share_city
 from simulation.partners.folder import Folder
@@ -61,18 +61,7 @@ def simulate(params: SimulateParams, out: Path, progress: Callable[[str], None])
     for folder in (partners, truth):
         shutil.rmtree(folder, ignore_errors=True)
         folder.mkdir(parents=True)
-    faults = []
-    for name, share in {
-        "city": lambda folder: share_city(world, known, folder),
-        "plant": lambda folder: share_plant(world, known, folder),
-        "university": lambda folder: share_university(world, folder),
-        "institute": lambda folder: share_institute(world, folder),
-    }.items():
-        found = share(Folder(partners / name, name, params.seed))
-        files = sorted((partners / name).iterdir())
-        size = sum(file.stat().st_size for file in files) / 1e6
-        progress(f"  {name:<10} {len(files):>4} files {size:>7.1f} MB, {len(found)} faults planted")
-        faults += found
+    faults = _share(world, known, partners, progress)
     fault_table(faults).write_parquet(truth / "faults.parquet")
     _write_incidents(incidents, known, truth)
     _risk_table(world).write_parquet(truth / "risk.parquet")
@@ -87,6 +76,23 @@ def simulate(params: SimulateParams, out: Path, progress: Callable[[str], None])
         partners=partners,
         truth=truth,
     )
+
+
+def _share(world: World, known: pl.DataFrame, partners: Path, progress: Callable[[str], None]) -> list[Fault]:
+    """Let every partner write its files; the faults planted in them."""
+    shares: dict[str, Callable[[Folder], list[Fault]]] = {
+        "city": lambda folder: share_city(world, known, folder),
+        "plant": lambda folder: share_plant(world, known, folder),
+        "university": lambda folder: share_university(world, folder),
+        "institute": lambda folder: share_institute(world, folder),
+    }
+    faults: list[Fault] = []
+    for name, share in shares.items():
+        found = share(Folder(partners / name, name, world.seed))
+        sizes = [file.stat().st_size for file in (partners / name).iterdir()]
+        progress(f"  {name:<10} {len(sizes):>4} files {sum(sizes) / 1e6:>7.1f} MB, {len(found)} faults planted")
+        faults += found
+    return faults
 
 
 def true_risk(out: Path) -> pl.DataFrame:

@@ -11,6 +11,7 @@ import polars as pl
 
 from simulation.noise import Floats
 
+LEAST_SPIKED = 0.05  # smaller values are left: nobody would see the jump
 SCHEMA = {
     "partner": pl.String(),
     "feed": pl.String(),
@@ -81,22 +82,26 @@ def wear_out(
     values = sensors.values.copy()
     faults: list[Fault] = []
     for month in months:
-        length = month.stop - month.start
-        starts = month.start + (generator.random(5) * (length - 1)).astype(int)
+        starts = month.start + (generator.random(5) * (month.stop - month.start - 1)).astype(int)
         assets = (generator.random(5) * values.shape[1]).astype(int)
         spans = (6 + generator.random(2) * 66).astype(int)
         sizes = 4.0 + 8.0 * generator.random(3)
-        stuck = slice(starts[0], min(starts[0] + spans[0], month.stop))
-        values[stuck, assets[0]] = values[stuck.start, assets[0]]
-        faults.append(sensors.fault("stuck", "keeps its first value", assets[0], stuck))
-        silent = slice(starts[1], min(starts[1] + spans[1] // 2 + 1, month.stop))
-        values[silent, assets[1]] = np.nan
-        faults.append(sensors.fault("silent", "no value", assets[1], silent))
-        taken = {(row, assets[0]) for row in range(stuck.start, stuck.stop)}
+        taken = np.zeros_like(values[month], dtype=bool)
+        stuck = slice(int(starts[0]), min(int(starts[0] + spans[0]), month.stop))
+        if np.ptp(values[stuck, assets[0]]) > 0:
+            values[stuck, assets[0]] = values[stuck.start, assets[0]]
+            taken[stuck.start - month.start : stuck.stop - month.start, assets[0]] = True
+            faults.append(sensors.fault("stuck", "keeps its first value", assets[0], stuck))
+        silent = slice(int(starts[1]), min(int(starts[1] + spans[1] // 2 + 1), month.stop))
+        if assets[1] != assets[0]:
+            values[silent, assets[1]] = np.nan
+            taken[silent.start - month.start : silent.stop - month.start, assets[1]] = True
+            faults.append(sensors.fault("silent", "no value", assets[1], silent))
         for row, asset, size in zip(starts[2:], assets[2:], sizes, strict=True):
-            if (row, asset) in taken or np.isnan(values[row, asset]):
+            here = row - month.start, asset
+            if taken[here] or abs(values[row, asset]) < LEAST_SPIKED:
                 continue
-            taken.add((row, asset))
+            taken[here] = True
             values[row, asset] = np.round(values[row, asset] * size, 2)
             faults.append(sensors.fault("spike", f"times {size:.2f}", asset, slice(row, row + 1)))
     return values, faults

@@ -62,7 +62,8 @@ class JsonForm:
     """One JSON object a line."""
 
     def replace(self, line: str, column: str, value: str) -> str:
-        return json.dumps({**json.loads(line), column: value}, ensure_ascii=False, separators=(",", ":"))
+        sent = float(value) if value.isdecimal() else value
+        return json.dumps({**json.loads(line), column: sent}, ensure_ascii=False, separators=(",", ":"))
 
     def value(self, line: str, column: str) -> str:
         return str(json.loads(line)[column])

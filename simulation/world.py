@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from simulation import law
 from simulation.city import City
@@ -42,7 +43,7 @@ class World:
     voc_ppb: Floats
     h2s_ppb: Floats
     intensity: Floats
-    counts: Floats
+    counts: NDArray[np.integer]
     jolt: Floats  # traffic accidents just past that still slow the cell
 
     @property
@@ -58,7 +59,7 @@ class Happenings:
     voc_ppb: Floats
     h2s_ppb: Floats
     intensity: Floats
-    counts: Floats
+    counts: NDArray[np.integer]
     jolt: Floats
 
 
@@ -125,9 +126,9 @@ def _happen(
     air = plume(city)
     speed = weather.wind_speed_m_s.mean(axis=1)
     direction = weather.wind_direction_deg[:, 0]
-    memory = np.zeros((len(law.HAZARDS), cells))
-    outflow = np.zeros(plants.size)
-    gas = np.tile(np.array([[VOC_CITY_PPB], [H2S_CITY_PPB]]), (1, cells))
+    memory: Floats = np.zeros((len(law.HAZARDS), cells))
+    outflow: Floats = np.zeros(plants.size)
+    gas: Floats = np.tile(np.array([[VOC_CITY_PPB], [H2S_CITY_PPB]]), (1, cells))
     city_gas = gas.copy()
     gases = np.empty((hours, 2, cells), dtype=np.float32)
     intensities = np.empty((hours, len(law.HAZARDS), cells), dtype=np.float32)

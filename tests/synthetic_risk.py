@@ -65,7 +65,9 @@ def _wandering(random: np.random.Generator, hours: int, assets: int) -> FloatArr
 
 
 ALERTS_PER_DAY = 5.0
-SMALL_TRAIN = TrainParams(num_iterations=80, early_stopping_rounds=15, min_data_in_leaf=100, seeds=(1, 2))
+SMALL_TRAIN = TrainParams(
+    num_iterations=80, early_stopping_rounds=15, min_data_in_leaf=100, num_threads=1, seeds=(1, 2)
+)
 
 
 @dataclass(frozen=True)

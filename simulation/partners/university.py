@@ -24,11 +24,12 @@ def share_university(world: World, folder: Folder) -> list[Fault]:
     stations = len(world.city.stations)
     for number, (month, rows) in enumerate(world.timeline.months):
         part = frame.slice(rows.start * stations, (rows.stop - rows.start) * stations)
+        if number % 9 == 4:
+            late_rows = min(LATE_DAYS * 24 * stations, part.height // 3)
+            part, late = part.head(part.height - late_rows), part.tail(late_rows)
+            faults += _share_late(late, world, folder, f"weather-{month}-part2.parquet")
         part, found = _doubled(part, folder, f"weather-{month}.parquet", number)
         faults += found
-        if number % 9 == 4:
-            part, late = part.head(part.height - LATE_DAYS * 24 * stations), part.tail(LATE_DAYS * 24 * stations)
-            faults += _share_late(late, world, folder, f"weather-{month}-part2.parquet")
         _write(part, folder, f"weather-{month}.parquet")
     return faults
 
@@ -89,8 +90,7 @@ def _doubled(part: pl.DataFrame, folder: Folder, file: str, number: int) -> tupl
         Fault(folder.partner, FEED, "duplicate_row", f"row {row + 1} again", file=file, row=part.height + turn + 1)
         for turn, row in enumerate(again)
     ]
-    late = number % 9 == 4
-    return (part, []) if late else (pl.concat([part, part[again.tolist()]]), faults)
+    return pl.concat([part, part[again.tolist()]]), faults
 
 
 def _share_late(late: pl.DataFrame, world: World, folder: Folder, file: str) -> list[Fault]:

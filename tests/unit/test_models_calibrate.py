@@ -1,0 +1,86 @@
+from __future__ import annotations
+
+import json
+
+import numpy as np
+import pytest
+from sklearn.linear_model import LogisticRegression
+
+from contracts.errors import NotEnoughData
+from models.calibrate import Calibrator, IntervalTable, fit_calibrator, fit_interval
+from models.pyfunc import sigmoid
+
+RANDOM = np.random.default_rng(3)
+RAW = RANDOM.normal(-3.0, 1.5, 20_000)
+OCCURRED = RANDOM.random(20_000) < sigmoid(0.6 * RAW - 0.5)
+
+
+def test_platt_agrees_with_scikit_learn() -> None:
+    ours = fit_calibrator(RAW, OCCURRED, method="logistic")
+    theirs = LogisticRegression(C=np.inf, tol=1e-10).fit(RAW[:, None], OCCURRED)
+    assert ours.slope == pytest.approx(theirs.coef_[0, 0], abs=2e-3)
+    np.testing.assert_allclose(ours.apply(RAW), theirs.predict_proba(RAW[:, None])[:, 1], rtol=5e-3)
+
+
+def test_the_mean_forecast_equals_the_observed_rate() -> None:
+    assert fit_calibrator(RAW, OCCURRED, method="logistic").apply(RAW).mean() == pytest.approx(
+        OCCURRED.mean(), rel=1e-6
+    )
+
+
+def test_perfect_separation_does_not_run_away() -> None:
+    raw = np.concatenate([np.full(500, -4.0), np.full(5, 2.0)])
+    calibrator = fit_calibrator(raw, raw > 0, method="logistic")
+    assert 1.0 <= calibrator.slope < 5.0
+
+
+def test_a_model_that_is_the_wrong_way_round_becomes_the_base_rate() -> None:
+    calibrator = fit_calibrator(-RAW, OCCURRED, method="logistic")
+    assert calibrator.slope == 0.0
+    np.testing.assert_allclose(calibrator.apply(RAW), OCCURRED.mean())
+
+
+def test_isotonic_is_monotone_and_never_certain() -> None:
+    calibrator = fit_calibrator(RAW, OCCURRED, method="isotonic")
+    risk = calibrator.apply(np.linspace(-20, 20, 999))
+    assert np.all(np.diff(risk) >= 0)
+    assert 0 < risk.min() < risk.max() < 1
+
+
+def test_none_trusts_the_booster() -> None:
+    np.testing.assert_array_equal(fit_calibrator(RAW, OCCURRED, method="none").apply(RAW), sigmoid(RAW))
+
+
+@pytest.mark.parametrize("method", ["logistic", "isotonic", "none"])
+def test_a_calibrator_is_data(method: str) -> None:
+    calibrator = fit_calibrator(RAW, OCCURRED, method=method)  # type: ignore[arg-type]
+    back = Calibrator.from_json(json.loads(json.dumps(calibrator.to_json())))
+    np.testing.assert_array_equal(back.apply(RAW), calibrator.apply(RAW))
+
+
+def test_one_class_is_refused() -> None:
+    with pytest.raises(NotEnoughData, match=r"0 of 20000 calibration rows.*calibrate_days"):
+        fit_calibrator(RAW, np.zeros(20_000, dtype=bool), method="logistic")
+
+
+def test_the_interval_covers_the_level_where_bins_are_homogeneous() -> None:
+    """Few distinct risks, each forecast as the calibration part shows it: 90 % should then cover about 90 %."""
+    levels, which = np.array([0.01, 0.03, 0.05]), np.repeat([0, 1, 2], 4000)
+    covered = []
+    for seed in range(200):
+        occurred = np.random.default_rng(seed).random(len(which)) < levels[which]
+        forecast = np.bincount(which, weights=occurred) / 4000
+        table = fit_interval(forecast[which], occurred, level=0.9, calibration_slope=1.0)
+        low, high = table.apply(forecast, np.zeros(3))
+        covered.append((low <= levels) & (high >= levels))
+    assert 0.86 <= np.mean(covered) <= 0.94
+
+
+def test_the_spread_over_seeds_widens_the_interval() -> None:
+    probability = fit_calibrator(RAW, OCCURRED, method="logistic").apply(RAW)
+    table = fit_interval(probability, OCCURRED, level=0.9, calibration_slope=1.0)
+    narrow, wide = (table.apply(probability, np.full(len(RAW), spread)) for spread in (0.0, 0.5))
+    assert np.all(wide[0] < narrow[0])
+    assert np.all(wide[1] > narrow[1])
+    back = IntervalTable.from_json(json.loads(json.dumps(table.to_json())))
+    assert back == table
