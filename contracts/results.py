@@ -95,17 +95,6 @@ class Labels:
     def __len__(self) -> int:
         return len(self.rows)
 
-    def take(self, positions: IntArray) -> Labels:
-        """The labels at these positions; `rows` still points into the whole spine."""
-        return Labels(
-            self.hazard,
-            self.horizon_hours,
-            rows=self.rows[positions],
-            occurred=self.occurred[positions],
-            count=self.count[positions],
-            severity=self.severity[positions],
-        )
-
 
 @dataclass(frozen=True)
 class Estimate:

@@ -18,6 +18,7 @@ from models.calibrate import fit_calibrator
 from models.split import Parts
 
 FITTED_NEGATIVES = 60_000  # more hardly move a linear model; drawn with a fixed seed and weighted back
+CHUNK_ROWS = 50_000
 CLIP_DEVIATIONS = 8.0  # a spike must not carry a linear score away
 SMALLEST = 1e-6  # climatology of a place that never had an incident is rare, not impossible
 
@@ -33,7 +34,9 @@ class LogisticBaseline:
 
     def raw_score(self, values: Float32Array) -> FloatArray:
         """(n,) log odds; what is not known counts as the training median."""
-        return np.asarray(_standardised(values, self.middle, self.scale) @ self.coefficients + self.intercept)
+        starts = range(0, len(values), CHUNK_ROWS)  # standardised rows are doubles: keep few of them at a time
+        parts = [_standardised(values[i : i + CHUNK_ROWS], self.middle, self.scale) @ self.coefficients for i in starts]
+        return np.concatenate([np.zeros(0), *parts]) + self.intercept
 
 
 def baseline_probabilities(

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import lightgbm as lgb
 import numpy as np
 
 from contracts.params import CalibrateParams, TrainParams
@@ -79,7 +80,11 @@ def fit_risk_model(
         spec_hash=features.spec_hash,
         usual=usual_values(features, labels.rows[parts.train], ensemble.importance),
         base_rate=float(labels.occurred[parts.train].mean()),
-        provenance={**provenance, "fitted_until": f"{np.datetime_as_string(fitted_until, unit='s')}+00:00"},
+        provenance={
+            **provenance,
+            "fitted_until": f"{np.datetime_as_string(fitted_until, unit='s')}+00:00",
+            "lightgbm": lgb.__version__,
+        },
     )
     shares = {name: float(gain / total) for name, gain in zip(features.names, ensemble.importance, strict=True)}
     return Fitted(model, ensemble.trees, ensemble.stopped_early, ensemble.unused, shares)

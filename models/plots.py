@@ -105,7 +105,8 @@ def over_time_figure(
     axes.axhline(0, color=INK, linewidth=1)
     axes.set(ylabel=f"log loss skill over {reference}", xlabel=f"UTC, blocks of {params.block_days:g} days")
     axes.legend(frameon=False, ncols=3, loc="upper left", bbox_to_anchor=(0, -0.24))
-    axes.xaxis.set_major_formatter(ConciseDateFormatter(axes.xaxis.get_major_locator()))
+    concise = ConciseDateFormatter(axes.xaxis.get_major_locator())  # type: ignore[no-untyped-call]
+    axes.xaxis.set_major_formatter(concise)
     return figure
 
 

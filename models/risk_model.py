@@ -6,7 +6,7 @@ import hashlib
 import json
 import shutil
 from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -59,23 +59,23 @@ class RiskModel:
         return tuple(parse_booster(text) for text in self.boosters)
 
     def predict(self, features: Features) -> tuple[FloatArray, FloatArray, FloatArray]:
-        """Probability, low, high: each (n,).
+        """Probability, low, high: each (n,). Columns are found by name, so features added later do not matter.
 
         Raises:
-            BadTable: other features than the model was trained on, or an infinite value.
+            BadTable: a feature the model was trained on is missing or means something else, or an infinite value.
         """
-        if features.names != self.names:
-            raise BadTable(
-                f"the features are not those that the {self.hazard} model was trained on",
-                where="score",
-                allowed=f"specification {self.spec_hash[:12]}, got {features.spec_hash[:12]}",
-                cause="the pilot's features changed after training",
-                fix="train and release again, or score with the model of this specification",
-            )
-        check_finite(features.values, features.names)
-        raw = raw_scores(self.parsed, features.values)
+        values = self.aligned(features).values
+        check_finite(values, self.names)
+        raw = raw_scores(self.parsed, values)
         probability = self.calibrator.apply(raw.mean(axis=0))
         return (probability, *self.interval.apply(probability, seed_spread(raw)))
+
+    def aligned(self, features: Features) -> Features:
+        """These rows with exactly the model's features, in its order; raises as `predict`."""
+        columns = self._columns(features)
+        same = columns == list(range(len(features.infos)))
+        values = features.values if same else features.values[:, columns]
+        return Features(features.spine, values, self.infos, self.spec_hash)
 
     def save(self, folder: Path) -> Path:
         """Write the model folder whole or not at all; an older one of the same name is replaced."""
@@ -118,6 +118,23 @@ class RiskModel:
             base_rate=document["base_rate"],
             provenance=document["provenance"],
         )
+
+    def _columns(self, features: Features) -> list[int]:
+        """Where the model's features are. A name is not enough: kind, unit, window and what is read must agree."""
+        there = {info.name: (position, info) for position, info in enumerate(features.infos)}
+        columns = []
+        for mine in self.infos:
+            position, other = there.get(mine.name, (-1, None))
+            if other is None or replace(other, words=mine.words) != mine:
+                raise BadTable(
+                    f"feature {mine.name} {'is missing' if other is None else 'means something else now'}",
+                    where=f"score {self.hazard}",
+                    allowed=f"the features of specification {self.spec_hash[:12]}; these are {features.spec_hash[:12]}",
+                    cause="the pilot's features changed after training",
+                    fix="train and release again",
+                )
+            columns.append(position)
+        return columns
 
     def _files(self) -> dict[str, bytes]:
         texts = {f"booster-{i + 1}.txt": text.encode("utf-8") for i, text in enumerate(self.boosters)}
@@ -180,7 +197,7 @@ def score(
 def _drivers(model: RiskModel, features: Features, probability: FloatArray, limit: int) -> list[str]:
     shown: IntArray = np.sort(np.argsort(-probability, kind="stable")[:limit]).astype(np.int64)
     texts = [""] * len(probability)
-    for row, text in zip(shown, drivers(model.parsed, features.take(shown), model.usual), strict=True):
+    for row, text in zip(shown, drivers(model.parsed, model.aligned(features.take(shown)), model.usual), strict=True):
         texts[row] = text
     return texts
 

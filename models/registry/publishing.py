@@ -17,7 +17,7 @@ from pathlib import Path
 import mlflow
 import pandas as pd
 from mlflow.exceptions import MlflowException
-from mlflow.models import ModelSignature
+from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, Schema
 
@@ -88,7 +88,17 @@ def _packed(model: RiskModel, golden: Features, scratch: Path) -> Path:
         input_example=_frame(golden).head(3),
         pip_requirements=REQUIREMENTS,
     )
+    _without_paths_of_here(scratch / "packed")
     return scratch / "packed"
+
+
+def _without_paths_of_here(packed: Path) -> None:
+    """MLflow notes the absolute paths its files came from; whoever loads the model has no use for them."""
+    described = Model.load(str(packed / "MLmodel"))
+    flavor = described.flavors["python_function"]
+    flavor["model_code_path"] = CODE.name
+    flavor["artifacts"]["model"]["uri"] = flavor["artifacts"]["model"]["path"]
+    described.save(str(packed / "MLmodel"))
 
 
 def _frame(features: Features) -> pd.DataFrame:

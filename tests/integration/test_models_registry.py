@@ -103,6 +103,9 @@ def published(walk: Walk, tracking: Tracking, at: datetime = AT) -> Version:
 
 def test_a_downstream_service_loads_and_scores_without_our_code(walk: Walk, tracking: Tracking, tmp_path: Path) -> None:
     release(tracking, published(walk, tracking), promotion())
+    (described,) = tmp_path.rglob("MLmodel")
+    assert str(tmp_path) not in described.read_text()
+    assert str(Path(__file__).parents[2]) not in described.read_text()
     features = walk.city.features.take(walk.parts.test[:500])
     frame = pd.DataFrame(features.values, columns=list(features.names))
     shuffled = frame[list(reversed(frame.columns))].astype("float64")

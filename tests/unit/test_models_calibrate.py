@@ -65,7 +65,7 @@ def test_one_class_is_refused() -> None:
 
 def test_the_interval_covers_the_level_where_bins_are_homogeneous() -> None:
     """Few distinct risks, each forecast as the calibration part shows it: 90 % should then cover about 90 %."""
-    levels, which = np.array([0.01, 0.03, 0.05]), np.repeat([0, 1, 2], 4000)
+    levels, which = np.array([0.02, 0.03, 0.05]), np.repeat([0, 1, 2], 4000)
     covered = []
     for seed in range(200):
         occurred = np.random.default_rng(seed).random(len(which)) < levels[which]

@@ -109,12 +109,23 @@ def test_a_manifest_cannot_point_outside_its_folder(tmp_path: Path) -> None:
 
 
 def test_other_features_are_refused() -> None:
-    features = walk().city.features
+    features, model = walk().city.features, walk().fitted.model
     fewer = replace(features, values=features.values[:5, :-1], infos=features.infos[:-1], spec_hash="ab" * 32)
-    with pytest.raises(
-        BadTable, match=r"not those that the chemical_release model was trained on.*5f5f5f5f5f5f, got abab"
-    ):
-        walk().fitted.model.predict(fewer)
+    with pytest.raises(BadTable, match=r"feature noise_2 is missing; .*5f5f5f5f5f5f; these are abababababab"):
+        model.predict(fewer)
+    longer_window = replace(features.infos[2], window_hours=24)
+    with pytest.raises(BadTable, match="feature voc_ppb_mean_6h means something else now"):
+        model.predict(replace(features, infos=(*features.infos[:2], longer_window, *features.infos[3:])))
+
+
+def test_an_old_model_scores_features_that_were_added_or_moved() -> None:
+    """Else a champion could never be compared with a challenger that knows more."""
+    features, model = walk().city.features.take(walk().parts.test[:60]), walk().fitted.model
+    added = replace(features.infos[0], name="new_one")
+    infos = (added, *reversed(features.infos))
+    values = np.column_stack([np.full(60, 7.0, dtype=np.float32), features.values[:, ::-1]])
+    more = replace(features, values=values, infos=infos, spec_hash="ab" * 32)
+    pd.testing.assert_frame_equal(score(model, more, name="ulsan-x", version="3"), shown())
 
 
 def test_the_model_beats_its_baselines_and_nears_the_truth() -> None:

@@ -8,6 +8,7 @@ import pytest
 from contracts.errors import BadTable, NotEnoughData
 from contracts.params import TrainParams
 from contracts.results import Features, Labels
+from models.pyfunc import raw_scores, sigmoid
 from models.split import Parts
 from models.train import train
 from tests.synthetic_risk import SMALL_TRAIN, city, walk
@@ -97,3 +98,11 @@ def test_an_infinite_value_is_refused_by_its_column() -> None:
     values[17, 2] = -np.inf
     with pytest.raises(BadTable, match="feature voc_ppb_mean_6h: 1 infinite values"):
         train(replace(features, values=values), labels, parts=parts, config=QUICK)
+
+
+def test_a_sample_of_the_quiet_rows_keeps_the_level() -> None:
+    features, labels, parts = small()
+    config = QUICK.model_copy(update={"negative_share": 0.2, "early_stopping_rounds": 0})
+    ensemble = train(features, labels, parts=parts, config=config)
+    risk = sigmoid(raw_scores(ensemble.parsed(), features.values).mean(axis=0))
+    assert risk.mean() == pytest.approx(labels.occurred.mean(), rel=0.1)
