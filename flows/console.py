@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,9 +12,10 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-OUT = Console(highlight=False, soft_wrap=True)
+_LOG_WIDTH = 160  # of what is written to a file or a pipe
+OUT = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _LOG_WIDTH)
 ERR = Console(stderr=True, highlight=False, soft_wrap=True)
-CELL_WIDTH = 60
+CELL_WIDTH = 240
 
 
 def say(line: str) -> None:
@@ -37,7 +39,7 @@ def table(title: str, rows: Sequence[Mapping[str, Any]]) -> None:
         grid.add_column(key.replace("_", " "), justify="right" if right else "left", overflow="fold")
     for row in rows:
         grid.add_row(*(Text(cell(row[key])) for key in shown))
-    OUT.print(grid, width=None if OUT.is_terminal else 160)
+    OUT.print(grid, soft_wrap=False)
 
 
 def cell(value: object) -> str:

@@ -5,7 +5,10 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
+import polars as pl
+
 from contracts.errors import ForesafeError, NotEnoughData
+from contracts.pilot import Pilot
 from contracts.tables import Tables
 
 SEOUL = ZoneInfo("Asia/Seoul")
@@ -60,21 +63,26 @@ def data_instant(tables: Tables) -> datetime:
     )
 
 
-def first_instant(tables: Tables, *, history_days: float) -> datetime:
+def first_instant(tables: Tables, pilot: Pilot, *, history_days: float) -> datetime:
     """When the first reading (without any, incident) has `history_days` behind it: training starts here.
+
+    Attributes are no readings in this sense: they hold since long before. Nor is the earliest thousandth of the
+    readings, so that one sensor with a clock in the past does not make the training set decades long.
 
     Raises:
         NotEnoughData: the store is empty, or shorter than that.
     """
-    starts = [(tables.readings, "observed_at"), (tables.incidents, "occurred_at")]
-    first = next((frame[at].min() for frame, at in starts if frame.height), None)
-    end = data_instant(tables)
-    if not isinstance(first, datetime) or first + timedelta(days=history_days) >= end:
+    flowing = [name for name, metric in pilot.metrics.items() if not metric.static]
+    observed = tables.readings.filter(pl.col("metric").is_in(flowing))["observed_at"]
+    times = observed if len(observed) else tables.incidents["occurred_at"]
+    first, end = times.dt.timestamp("us").quantile(0.001, "lower"), data_instant(tables)
+    start = None if first is None else datetime.fromtimestamp(first / 1e6, UTC) + timedelta(days=history_days)
+    if start is None or start >= end:
         raise NotEnoughData(
-            f"data from {first!s} to {end!s} only",
+            f"training would start at {start!s} and data ends at {end!s}",
             where="spine",
             allowed=f"more than spine.history_days = {history_days:g}",
             cause="a short history",
             fix="share more history, or lower spine.history_days in params.yaml",
         )
-    return first + timedelta(days=history_days)
+    return start

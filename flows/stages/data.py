@@ -25,9 +25,8 @@ def simulate(settings: Settings, name: str, *, progress: Callable[[str], None]) 
 def ingest_feed(settings: Settings, name: str, feed_name: str, *, now: datetime) -> list[Summary]:
     """Pull, gate and commit one feed; its quality reports, one a batch."""
     from contracts.feed import load_feeds
-    from ingest.store import Store
-
     from ingest import ingest_feed as run
+    from ingest.store import Store
 
     pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
     feed = next(feed for feed in load_feeds(settings.pilots / name, pilot) if feed.name == feed_name)
@@ -51,16 +50,15 @@ def replay_feed(settings: Settings, name: str, feed_name: str, *, now: datetime)
 
 def features(settings: Settings, name: str) -> Summary:
     """Features of every training row, and the ripe labels of every hazard."""
-    from ingest.store import Store
-
     from features import build_features, build_labels, training_spine
+    from ingest.store import Store
 
     pilot, params, outputs = pilot_of(settings, name), params_of(settings, name).spine, outputs_of(settings, name)
     store = Store(outputs.store)
     versions = store.versions()
     tables = store.snapshot(version=versions)
     until = data_instant(tables)
-    first = first_instant(tables, history_days=params.history_days)
+    first = first_instant(tables, pilot, history_days=params.history_days)
     spine = training_spine(tables, pilot, first=first, last=until, every_hours=params.every_hours)
     labels = {
         hazard: build_labels(tables.incidents, spine, hazard=hazard, rule=rule, observed_until=until)

@@ -35,9 +35,8 @@ def score(
     Raises:
         NotEnoughData: the store knows nothing by then. NotFound: with `released=False`, nothing was trained.
     """
-    from ingest.store import Store
-
     from features import build_features, scoring_spine
+    from ingest.store import Store
     from reporting import geojson
 
     pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)

@@ -1,0 +1,61 @@
+"""The whole way once, on the simulated city: what a newcomer sees first. Safe to run again."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from flows.console import refuse, say, step, table
+from flows.each import Outcome
+from flows.instants import now
+from flows.pages import ingest_rows, score_rows, train_rows
+from flows.places import outputs_of
+from flows.server import Use
+from flows.services import prefect_service
+from flows.settings import Settings
+from flows.shown import links
+
+PILOT = "ulsan"
+# Seconds on two cores; together at most four minutes.
+BUDGET: Mapping[str, float] = {"simulate": 40, "ingest": 60, "train": 110, "score": 20, "report": 5}
+
+
+def run_demo(settings: Settings) -> None:
+    """Simulate, ingest, train, score, report; then what came of it and where to look."""
+    from flows import run, stages
+
+    with Use(prefect_service(settings)):  # it starts while the city is simulated
+        with step("simulate the city", budget_seconds=BUDGET["simulate"]):
+            simulated = stages.simulate(settings, PILOT, progress=_quiet)
+        with step("ingest what the partners share", budget_seconds=BUDGET["ingest"]):
+            fed = run.ingest(settings, PILOT, direct=False)
+        with step("train, judge and release", budget_seconds=BUDGET["train"]):
+            trained = run.train(settings, PILOT, direct=False)
+        with step("score every place", budget_seconds=BUDGET["score"]):
+            scored = run.score(settings, PILOT, as_of=None, direct=False)
+        with step("write the report", budget_seconds=BUDGET["report"]):
+            stages.report(settings, PILOT, now=now())
+    _close(settings, simulated=simulated, fed=fed, trained=trained, scored=scored)
+
+
+def _close(
+    settings: Settings,
+    *,
+    simulated: Mapping[str, Any],
+    fed: list[Outcome],
+    trained: list[Outcome],
+    scored: dict[str, Any],
+) -> None:
+    table(f"shared by four partners over {simulated['hours'] // 24:,} days", ingest_rows(fed))
+    table("models, on months that none of them saw", train_rows(trained))
+    table("highest risks now", score_rows(scored))
+    for outcome in (*fed, *trained):
+        if outcome.refused:
+            refuse(f"{outcome.name}: {outcome.refused}")
+    say(f"Report: {outputs_of(settings, PILOT).report}")
+    for words, where in links(settings, PILOT).items():
+        say(f"{words}: {where}")
+
+
+def _quiet(_line: str) -> None:
+    """The demo's own steps say enough."""
