@@ -152,7 +152,8 @@ def _contradictions(fresh: Fresh, feed: Feed) -> pl.DataFrame:
 
 
 def _records(batch: Batch, position: int, faults: pl.DataFrame, ingest: Ingest) -> pl.DataFrame:
-    own = faults.filter(pl.col(BATCH) == position).drop(BATCH)
+    # in wide_assets one bad stamp refuses many cells: it is one fault of one row
+    own = faults.filter(pl.col(BATCH) == position).drop(BATCH).unique(maintain_order=True)
     return quarantine.records(
         own, batch.raw, feed=ingest.feed, batch=batch.id, source=batch.source, now=ingest.work.now
     )

@@ -78,6 +78,29 @@ def test_every_row_fault_goes_to_quarantine_with_its_rule(city: City) -> None:
     assert '"풍속":"36"' in kept["raw"]
 
 
+def test_a_bad_stamp_of_a_wide_row_is_one_fault_of_many_cells(city: City) -> None:
+    head = WEATHER_FEED.split("schema:")[0].replace("weather", "winds").replace("winds-*.csv", "winds.csv")
+    city.contract(
+        "winds",
+        head
+        + """schema: [{name: winds, properties: []}]
+customProperties:
+- {property: partner, value: institute}
+- {property: table, value: readings}
+- {property: layout, value: wide_assets}
+- {property: constants, value: {metric: wind}}
+- {property: time, value: {column: at, zone: UTC}}
+- {property: known_at, value: {delay_minutes: 0}}
+""",
+    )
+    lines = [",".join(["at", *CELLS]), "2025-02-01T00:00,1,2,3", "soon,1,2,3", "2025-02-01T01:00,1,,99"]
+    (city.drop / "winds.csv").write_text("\n".join(lines), encoding="utf-8")
+    (report,) = city.ingest("winds")
+    assert (report.rows, report.accepted, report.quarantined) == (8, 4, 4)
+    found = outstanding(city.store).select("row", "rule", "column", "value").rows()
+    assert found == [(2, "time", "at", "soon"), (3, "limits", CELLS[2], "99")]
+
+
 def test_incident_faults_go_to_quarantine(city: City) -> None:
     base = '{"nr": "%s", "what": "%s", "at": "%s", "reported": "%s", "x": %s, "y": 52.52, "grade": %s}'
     at, later = "2025-02-01T10:00:00Z", "2025-02-01T12:00:00Z"
