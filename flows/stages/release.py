@@ -14,8 +14,7 @@ from flows.judging import read_evaluation
 from flows.material import Material, judge_rows, load_material
 from flows.outputs import Outputs
 from flows.places import outputs_of
-from flows.services import mlflow_variables
-from flows.settings import Settings, adopt
+from flows.settings import Settings
 from flows.stages.learn import evaluate, train
 
 if TYPE_CHECKING:
@@ -30,7 +29,6 @@ GOLDEN_ROWS = 50
 
 def tracking_of(settings: Settings) -> Tracking:
     """MLflow as the settings say; beside its own database its files go there too, a server keeps its own."""
-    adopt(mlflow_variables())  # read when mlflow is imported, which the next line does
     from models.registry import Tracking
 
     local = settings.mlflow_uri.startswith("sqlite:///")
