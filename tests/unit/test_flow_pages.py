@@ -11,7 +11,7 @@ from contracts.errors import BadSource, NotEnoughData
 from contracts.results import Estimate, Evaluation, ReliabilityBin
 from flows.console import cell
 from flows.each import Outcome, attempt_each, read_outcomes, record_outcomes
-from flows.judging import metrics, read_evaluation
+from flows.judging import SHOWN, metrics, read_evaluation
 from flows.pages import artifact_key, ingest_rows, markdown, train_rows
 
 REPORT = {"rows": 10, "accepted": 7, "duplicates": 1, "quarantined": 2, "refused": "", "source": "a.csv"}
@@ -69,8 +69,7 @@ def test_cells_are_short_and_readable() -> None:
 
 
 def test_an_evaluation_survives_its_json() -> None:
-    scores = {name: Estimate(0.1, 0.0, 0.2) for name in
-              ("log_loss", "log_loss_skill", "brier", "brier_skill", "average_precision", "ece", "recall_at_budget")}  # fmt: skip
+    scores = {name: Estimate(0.1, 0.0, 0.2) for name in SHOWN}
     kept = Evaluation("flood", "test", 10, 2, 0.2, scores, {"climatology": scores}, (ReliabilityBin(0.1, 0.2, 5),))
     assert read_evaluation(json.loads(json.dumps(kept.as_json()))) == kept
     assert metrics(kept)["climatology"]["ece"] == 0.1
