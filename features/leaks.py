@@ -10,7 +10,7 @@ Neither check reads the code: they change what the build is given, and look whet
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from typing import Literal
 
@@ -74,7 +74,7 @@ def known_by(tables: Tables, as_of: np.datetime64) -> Tables:
     )
 
 
-def _future_deleted(build: Build, tables: Tables, bulk: Features, rows: IntArray) -> Iterable[Leak]:
+def _future_deleted(build: Build, tables: Tables, bulk: Features, rows: IntArray) -> Iterator[Leak]:
     spine = bulk.spine
     for as_of in np.unique(spine.as_of[rows]):
         there = np.flatnonzero(spine.as_of <= as_of)
@@ -83,13 +83,13 @@ def _future_deleted(build: Build, tables: Tables, bulk: Features, rows: IntArray
             yield from _compare("future deleted", bulk, row, at_the_time, int(np.searchsorted(there, row)))
 
 
-def _row_alone(build: Build, tables: Tables, bulk: Features, rows: IntArray) -> Iterable[Leak]:
+def _row_alone(build: Build, tables: Tables, bulk: Features, rows: IntArray) -> Iterator[Leak]:
     for row in rows:
         alone = build(tables, bulk.spine.take(np.array([row])))
         yield from _compare("row alone", bulk, row, alone, 0)
 
 
-def _compare(check: Check, bulk: Features, row: int, other: Features, position: int) -> Iterable[Leak]:
+def _compare(check: Check, bulk: Features, row: int, other: Features, position: int) -> Iterator[Leak]:
     ours = dict(zip(bulk.names, bulk.values[row].tolist(), strict=True))
     theirs = dict(zip(other.names, other.values[position].tolist(), strict=True))
     changed = tuple(n for n in {**ours, **theirs} if n not in ours or n not in theirs or not _same(ours[n], theirs[n]))
