@@ -12,10 +12,10 @@ from contracts.errors import BadTable
 from contracts.pilot import Metric, Pilot
 from contracts.results import FeatureInfo, Features, IntArray, Spine
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
+from features.binning import Coded, Wanted, build_trails, code
 from features.hours import as_of_hours
 from features.incidents import known_incidents
 from features.library import baselines
-from features.readings import Trail, build_attribute, build_trail, read_rows
 from features.registry import Column, find
 from features.spine import first_known
 from features.view import View, nearest_of
@@ -37,19 +37,23 @@ def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
     infos = feature_infos(pilot)
     out = np.empty((len(spine), len(infos)), np.float32, order="F")
     hours = as_of_hours(spine.as_of)
-    known = first_known(tables.assets)
+    known, coded = first_known(tables.assets), code(tables.readings)
     for rows, first, last in _pieces(hours, known["since"].to_numpy()):
-        view = _view(tables, pilot, known, first, last)
-        where = _positions(view, spine, rows), hours[rows] - first
+        view = _view(coded, tables.incidents, pilot, known, first, last)
+        place = (hours[rows] - first) * len(view.assets) + _positions(view, spine, rows)
+        whole = np.array_equal(place, np.arange(view.shape[0] * view.shape[1])) and len(rows) == len(spine)
         for j, (_, values) in enumerate(_columns(view)):
-            out[rows, j] = values[where]
+            if whole:
+                out[:, j] = values.ravel()
+            else:
+                out[rows, j] = values.ravel()[place]
     return Features(spine, out, infos, spec_hash(pilot))
 
 
 def feature_infos(pilot: Pilot) -> tuple[FeatureInfo, ...]:
     """What `build_features` would build, in order: the same functions, run on a city without assets."""
-    nothing = Tables(READINGS.empty(), INCIDENTS.empty(), ASSETS.empty())
-    return tuple(info for info, _ in _columns(_view(nothing, pilot, first_known(nothing.assets), 0, 0)))
+    nobody = first_known(ASSETS.empty())
+    return tuple(info for info, _ in _columns(_view(code(READINGS.empty()), INCIDENTS.empty(), pilot, nobody, 0, 0)))
 
 
 def spec_hash(pilot: Pilot) -> str:
@@ -76,37 +80,26 @@ def _pieces(hours: IntArray, appearances: IntArray) -> Iterator[tuple[IntArray, 
         yield np.flatnonzero(piece == number), int(stretch[0]), int(stretch[-1])
 
 
-def _view(tables: Tables, pilot: Pilot, known: pl.DataFrame, first: int, last: int) -> View:
+def _view(coded: Coded, incidents: pl.DataFrame, pilot: Pilot, known: pl.DataFrame, first: int, last: int) -> View:
     there = known.filter(pl.col("since") <= first)
     serving = _serving(pilot)
     universe = there.filter(~pl.col("kind").is_in(serving) & ~pl.col("asset_id").is_in(serving))
     assets = tuple(universe["asset_id"].to_list())
-    trails, sources = {}, {}
-    for name, metric in pilot.metrics.items():
-        ids, sources[name] = _source_assets(metric, there, universe)
-        trails[name] = _trail(tables.readings, name, metric, ids, first - _reach_hours(pilot), last)
+    sources = {name: _source_assets(metric, there, universe) for name, metric in pilot.metrics.items()}
+    wanted = {name: Wanted(metric, sources[name][0]) for name, metric in pilot.metrics.items()}
     return View(
         pilot=pilot,
         hours=np.arange(first, last + 1, dtype=np.int64),
         assets=assets,
         lon=universe["lon"].to_numpy(),
         lat=universe["lat"].to_numpy(),
-        trails=trails,
-        sources=sources,
+        trails=build_trails(coded, wanted, first_bin=first - _reach_hours(pilot), last_bin=last),
+        sources={name: positions for name, (_, positions) in sources.items()},
         incidents={
-            name: known_incidents(tables.incidents, assets=assets, hazard=name, rule=rule)
+            name: known_incidents(incidents, assets=assets, hazard=name, rule=rule)
             for name, rule in pilot.hazards.items()
         },
     )
-
-
-def _trail(
-    readings: pl.DataFrame, name: str, metric: Metric, assets: tuple[str, ...], first_bin: int, last_bin: int
-) -> Trail:
-    rows = read_rows(readings, assets=assets, metric=name, limits=metric)
-    if metric.static:
-        return build_attribute(rows, assets=len(assets), limits=metric)
-    return build_trail(rows, assets=len(assets), first_bin=first_bin, last_bin=last_bin, limits=metric)
 
 
 def _serving(pilot: Pilot) -> list[str]:

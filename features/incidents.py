@@ -11,6 +11,7 @@ from contracts.pilot import Hazard
 from contracts.results import Float32Array, FloatArray, IntArray
 from features import kernels
 from features.hours import FOREVER, HOUR_US, LocalTime, ceil_hour
+from features.kernels import NEVER
 from features.versions import at_assets, in_force
 
 
@@ -26,21 +27,21 @@ class Known:
     assets: int
 
     def counts(self, *, hours: IntArray, window: int, offset: int = 0) -> IntArray:
-        """(assets, len(hours)) incidents in (T - offset - window, T - offset] known by T, for consecutive hours T."""
-        out = np.zeros((self.assets, len(hours)), np.int64)
+        """(len(hours), assets) incidents in (T - offset - window, T - offset] known by T, for consecutive hours T."""
+        out = np.zeros((len(hours), self.assets), np.int64)
         ones = np.ones(len(self.asset), np.int64)
         kernels.add_sparse_sums(self.asset, self.hour, self.since, self.until, ones, out, int(hours[0]), window, offset)
         return out
 
     def hours_since(self, *, hours: IntArray, window: int) -> Float32Array:
-        """(assets, len(hours)) hours from the last known incident to T; NaN where none in the window."""
-        last = np.full((self.assets, len(hours)), np.nan, np.float32)
-        last_at = np.full(last.shape, np.iinfo(np.int64).min, np.int64)
+        """(len(hours), assets) hours from the last known incident to T; NaN where none in the window."""
+        last = np.full((len(hours), self.assets), np.nan, np.float32)
+        last_at = np.full(last.shape, NEVER, np.int64)
         kernels.follow_sparse_last(
             self.asset, self.hour, self.since, self.until, np.zeros(len(self.asset), np.float32), self.occurred,
             last, last_at, int(hours[0]), window, 0,
         )  # fmt: skip
-        elapsed = (hours * HOUR_US - last_at) / HOUR_US
+        elapsed = ((hours * HOUR_US)[:, None] - last_at) / HOUR_US
         return np.where(np.isnan(last), np.nan, elapsed).astype(np.float32)
 
 
@@ -98,7 +99,7 @@ def hour_of_week_rates(known: Known, *, hours: IntArray, delay: int, local: Loca
     shape = (len(hours), known.assets)
     own, by_asset, by_slot = np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.zeros(len(hours), np.int64)
     kernels.count_by_hour_of_week(
-        event_hour[order], known.asset[twice], begins[twice], signs, hours, slots, known.assets, own, by_asset,
+        event_hour[order], known.asset[twice], begins[twice], signs, hours, slots, own, by_asset,
         by_slot,
     )  # fmt: skip
     elapsed = np.maximum(hours - delay - _first_known(known, ripe_from, hours), 0).astype(np.float64)

@@ -1,7 +1,8 @@
-"""Compiled loops over dense (column, hour) arrays. A column is one asset's one metric; hours are contiguous.
+"""Compiled loops over dense (hour, asset) arrays; they hold no lock, so two threads may share the assets of a city.
 
 Sums are fixed-point integers, so adding in any order, or from any starting hour, gives the same bits:
 bulk and single-row builds agree exactly, and a row that is not yet known leaves no rounding trace.
+A window is `(T - offset - window, T - offset]`, of which `(.., T - lag]` can be known; `reach` is the first T's bin.
 """
 
 from __future__ import annotations
@@ -9,159 +10,194 @@ from __future__ import annotations
 import numba
 import numpy as np
 
+HOUR_US = 3_600_000_000
+MINUTE_US = 60_000_000
+NEVER = np.iinfo(np.int64).min
+compiled = numba.njit(cache=True, nogil=True)
 
-@numba.njit(cache=True)
-def survey_rows(column, hour, minute, lag, metric, first_hour, seen, crowded, lag_counts):
-    """One pass that finds bins with two rows for one minute (perhaps versions of one reading), and counts lags.
 
-    seen: (columns, hours) uint64 bit sets; crowded: (columns, hours) bool; lag_counts: (metrics, lags).
+@compiled
+def bin_rows(
+    part, parts, metric_code, asset_code, observed, known, value, metric_of, asset_of, universe, widths, low, high,
+    middle, fine, coarse, layer_of, layer_start, seen_start, first_bin, bins, seen, crowded, total, rough, squares,
+    count, highest, lowest, last, last_at, sparse,
+):  # fmt: skip
+    """Put every usable row of this part's assets into its bin; return how many went into `sparse` instead.
+
+    A row is usable when metric and asset are wanted, its value is a number within limits, and it lies within the bins.
+    It is sparse when its lag has no layer. A second row for the same minute marks the bin as crowded: perhaps two
+    versions of one reading, which the caller sorts out.
     """
-    most = lag_counts.shape[1] - 1
-    for i in range(len(hour)):
-        h = hour[i] - first_hour
-        bit = np.uint64(1) << np.uint64(minute[i])
-        c = column[i]
-        if seen[c, h] & bit:
-            crowded[c, h] = True
-        seen[c, h] |= bit
-        lag_counts[metric[i], min(lag[i], most)] += 1
-
-
-@numba.njit(cache=True)
-def fill_bins(
-    layer, hour, fixed, coarse, value, observed, first_hour, total, rough, squares, count, high, low, last, last_at
-):
-    """Add rows into their layer's bins. layer: (n,) row of the (layers, hours) arrays."""
-    for i in range(len(hour)):
-        c, h = layer[i], hour[i] - first_hour
-        total[c, h] += fixed[i]
-        rough[c, h] += coarse[i]
-        squares[c, h] += coarse[i] * coarse[i]
-        count[c, h] += 1
+    n_sparse = 0
+    lags = layer_of.shape[1] - 1
+    for i in range(len(value)):
+        m = metric_of[metric_code[i]]
+        if m < 0:
+            continue
+        a = asset_of[universe[m], asset_code[i]]
         v = value[i]
-        if v > high[c, h]:
-            high[c, h] = v
-        if v < low[c, h]:
-            low[c, h] = v
-        if observed[i] > last_at[c, h]:
-            last_at[c, h] = observed[i]
-            last[c, h] = v
+        if a < 0 or a % parts != part or not (low[m] <= v <= high[m]):
+            continue
+        h = -(-observed[i] // HOUR_US) - first_bin
+        s = -(-known[i] // HOUR_US) - first_bin
+        if h < 0 or h >= bins or s >= bins:
+            continue
+        place = h * widths[m] + a
+        bit = np.uint64(1) << np.uint64((observed[i] % HOUR_US) // MINUTE_US)
+        mark = seen_start[m] + place
+        if seen[mark] & bit:
+            crowded[mark] = True
+        seen[mark] |= bit
+        layer = layer_of[m, min(max(s - h, 0), lags)]
+        if layer < 0:
+            sparse[n_sparse] = i
+            n_sparse += 1
+            continue
+        place += layer_start[layer]
+        centred = v - middle[m]
+        c = np.int64(np.rint(centred * coarse[m]))
+        total[place] += np.int64(np.rint(centred * fine[m]))
+        rough[place] += c
+        squares[place] += c * c
+        count[place] += 1
+        v32 = np.float32(v)
+        if v32 > highest[place]:
+            highest[place] = v32
+        if v32 < lowest[place]:
+            lowest[place] = v32
+        if observed[i] > last_at[place]:
+            last_at[place] = observed[i]
+            last[place] = v32
+    return n_sparse
 
 
-@numba.njit(cache=True)
+@compiled
 def add_window_sums(bins, out, lag, window, offset, reach):
-    """out[c, t] += sum of bins in (T - offset - window, T - max(lag, offset)]; `out[c, 0]` stands at bin `reach`."""
-    running = np.zeros(bins.shape[1] + 1, np.int64)
-    stop = max(lag, offset)
-    for c in range(bins.shape[0]):
-        for h in range(bins.shape[1]):
-            running[h + 1] = running[h] + bins[c, h]
-        for t in range(out.shape[1]):
-            upper, lower = reach + t - stop + 1, reach + t - offset - window + 1
-            if upper > lower:
-                out[c, t] += running[max(upper, 0)] - running[max(lower, 0)]
-
-
-@numba.njit(cache=True)
-def raise_window_max(bins, out, lag, window, offset, reach):
-    """out[c, t] = max(out[c, t], bins in (T - offset - window, T - max(lag, offset)]), by a monotone queue."""
+    """out[t, a] += sum of the window's bins. bins: (hours, assets) int64."""
     stop = max(lag, offset)
     width = offset + window - stop
     if width <= 0:
         return
-    queue = np.empty(bins.shape[1], np.int64)
-    for c in range(bins.shape[0]):
-        head = tail = 0
-        done = max(reach - stop - width + 1, 0)
-        for t in range(out.shape[1]):
-            upper = reach + t - stop
-            while done <= upper:
-                value = bins[c, done]
-                while tail > head and bins[c, queue[tail - 1]] <= value:
-                    tail -= 1
-                queue[tail] = done
-                tail += 1
-                done += 1
-            while tail > head and queue[head] <= upper - width:
-                head += 1
-            if tail > head and bins[c, queue[head]] > out[c, t]:
-                out[c, t] = bins[c, queue[head]]
+    assets = bins.shape[1]
+    running = np.zeros(assets, np.int64)
+    for h in range(max(reach - stop - width + 1, 0), reach - stop):
+        for a in range(assets):
+            running[a] += bins[h, a]
+    for t in range(out.shape[0]):
+        enters, leaves = reach + t - stop, reach + t - stop - width
+        if enters < 0:
+            continue
+        if leaves >= 0 and t > 0:
+            for a in range(assets):
+                running[a] += bins[enters, a] - bins[leaves, a]
+        else:
+            for a in range(assets):
+                running[a] += bins[enters, a]
+        for a in range(assets):
+            out[t, a] += running[a]
 
 
-@numba.njit(cache=True)
+@compiled
+def raise_window_max(bins, out, lag, window, offset, reach):
+    """out[t, a] = max(out[t, a], the window's bins), by maxima over powers of two hours. bins: (hours, assets)."""
+    stop = max(lag, offset)
+    width = offset + window - stop
+    if width <= 0:
+        return
+    assets = bins.shape[1]
+    rows = out.shape[0] + width - 1
+    first = reach - stop - width + 1
+    level = np.full((rows, assets), -np.inf, np.float32)
+    for h in range(max(-first, 0), rows):
+        for a in range(assets):
+            level[h, a] = bins[first + h, a]
+    span = 1
+    while 2 * span <= width:
+        for h in range(rows - 1, span - 1, -1):
+            for a in range(assets):
+                level[h, a] = max(level[h, a], level[h - span, a])
+        span *= 2
+    for t in range(out.shape[0]):
+        for a in range(assets):
+            out[t, a] = max(out[t, a], level[t + width - 1, a], level[t + span - 1, a])
+
+
+@compiled
 def follow_last(last, last_at, out, out_at, lag, window, offset, reach):
     """The newest value in the window, and when it was observed, kept where newer than what `out` holds."""
     stop = max(lag, offset)
-    for c in range(last.shape[0]):
-        newest = -1
-        done = max(reach - offset - window + 1, 0)
-        for t in range(out.shape[1]):
-            upper, lower = reach + t - stop, reach + t - offset - window
-            while done <= upper:
-                if last_at[c, done] > np.iinfo(np.int64).min:
-                    newest = done
-                done += 1
-            if newest > lower and newest >= 0 and last_at[c, newest] > out_at[c, t]:
-                out[c, t], out_at[c, t] = last[c, newest], last_at[c, newest]
+    assets = last.shape[1]
+    newest = np.full(assets, -1, np.int64)
+    for h in range(max(reach - offset - window + 1, 0), reach - stop + out.shape[0]):
+        t = h - reach + stop
+        for a in range(assets):
+            if last_at[h, a] != NEVER:
+                newest[a] = h
+            if t >= 0:
+                n = newest[a]
+                if n > reach + t - offset - window and n >= 0 and last_at[n, a] > out_at[t, a]:
+                    out[t, a] = last[n, a]
+                    out_at[t, a] = last_at[n, a]
 
 
-@numba.njit(cache=True)
-def add_sparse_sums(column, hour, known, until, amount, out, first, window, offset):
-    """Rows visible only in `known <= T < until`: add `amount` to every T whose window holds `hour`. By differences."""
-    steps = np.zeros((out.shape[0], out.shape[1] + 1), np.int64)
+@compiled
+def add_sparse_sums(asset, hour, known, until, amount, out, first, window, offset):
+    """Rows in force in `known <= T < until`: add `amount` to every T whose window holds `hour`. By differences."""
+    if not len(hour):
+        return
+    steps = np.zeros((out.shape[0] + 1, out.shape[1]), np.int64)
     for i in range(len(hour)):
         start = max(max(known[i], hour[i] + offset) - first, 0)
-        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[1])
+        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[0])
         if start < stop:
-            steps[column[i], start] += amount[i]
-            steps[column[i], stop] -= amount[i]
-    for c in range(out.shape[0]):
-        running = np.int64(0)
-        for t in range(out.shape[1]):
-            running += steps[c, t]
-            out[c, t] += running
+            steps[start, asset[i]] += amount[i]
+            steps[stop, asset[i]] -= amount[i]
+    running = np.zeros(out.shape[1], np.int64)
+    for t in range(out.shape[0]):
+        for a in range(out.shape[1]):
+            running[a] += steps[t, a]
+            out[t, a] += running[a]
 
 
-@numba.njit(cache=True)
-def raise_sparse_max(column, hour, known, until, value, out, first, window, offset):
+@compiled
+def raise_sparse_max(asset, hour, known, until, value, out, first, window, offset):
     for i in range(len(hour)):
         start = max(max(known[i], hour[i] + offset) - first, 0)
-        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[1])
+        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[0])
         for t in range(start, stop):
-            if value[i] > out[column[i], t]:
-                out[column[i], t] = value[i]
+            if value[i] > out[t, asset[i]]:
+                out[t, asset[i]] = value[i]
 
 
-@numba.njit(cache=True)
-def follow_sparse_last(column, hour, known, until, value, observed, out, out_at, first, window, offset):
+@compiled
+def follow_sparse_last(asset, hour, known, until, value, observed, out, out_at, first, window, offset):
     for i in range(len(hour)):
         start = max(max(known[i], hour[i] + offset) - first, 0)
-        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[1])
+        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[0])
         for t in range(start, stop):
-            if observed[i] > out_at[column[i], t]:
-                out[column[i], t], out_at[column[i], t] = value[i], observed[i]
+            if observed[i] > out_at[t, asset[i]]:
+                out[t, asset[i]], out_at[t, asset[i]] = value[i], observed[i]
 
 
-@numba.njit(cache=True)
-def count_by_hour_of_week(
-    event_hour, event_column, event_slot, event_sign, hours, slots, columns, own, by_column, by_slot
-):
-    """Walk through time once and read, at each hour, how many events each column had in that hour's slot before.
+@compiled
+def count_by_hour_of_week(event_hour, event_asset, event_slot, event_sign, hours, slots, own, by_asset, by_slot):
+    """Walk through time once and read, at each hour, how many events each asset had in that hour's slot before.
 
-    Events (sorted by hour) add `event_sign` to (column, slot). own: (hours, columns) count in the hour's own slot;
-    by_column: (hours, columns) count over all slots; by_slot: (hours,) count over all columns in the hour's slot.
+    Events (sorted by hour) add `event_sign` to (asset, slot). own: (hours, assets) count in the hour's own slot;
+    by_asset: (hours, assets) count over all slots; by_slot: (hours,) count over all assets in the hour's slot.
     """
-    counts = np.zeros((168, columns), np.int64)
-    totals = np.zeros(columns, np.int64)
-    slot_totals = np.zeros(counts.shape[0], np.int64)
+    assets = own.shape[1]
+    counts = np.zeros((168, assets), np.int64)
+    totals = np.zeros(assets, np.int64)
+    slot_totals = np.zeros(168, np.int64)
     e = 0
     for t in range(len(hours)):
         while e < len(event_hour) and event_hour[e] <= hours[t]:
-            counts[event_slot[e], event_column[e]] += event_sign[e]
-            totals[event_column[e]] += event_sign[e]
+            counts[event_slot[e], event_asset[e]] += event_sign[e]
+            totals[event_asset[e]] += event_sign[e]
             slot_totals[event_slot[e]] += event_sign[e]
             e += 1
-        for c in range(columns):
-            own[t, c] = counts[slots[t], c]
-            by_column[t, c] = totals[c]
+        for a in range(assets):
+            own[t, a] = counts[slots[t], a]
+            by_asset[t, a] = totals[a]
         by_slot[t] = slot_totals[slots[t]]

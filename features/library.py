@@ -157,7 +157,7 @@ def baselines(view: View) -> Iterator[Column]:
 
 
 def _for_all(view: View, values: FloatArray) -> Float32Array:
-    return np.broadcast_to(values.astype(np.float32), view.shape)
+    return np.broadcast_to(values.astype(np.float32)[:, None], view.shape)
 
 
 def _label(pilot: Pilot, metric: str) -> str:

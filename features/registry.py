@@ -9,7 +9,7 @@ from contracts.pilot import FeatureChoice
 from contracts.results import FeatureInfo, Float32Array
 from features.view import View
 
-Column = tuple[FeatureInfo, Float32Array]  # values: (assets, hours)
+Column = tuple[FeatureInfo, Float32Array]  # values: (hours, assets)
 FeatureFunction = Callable[[View, FeatureChoice], Iterator[Column]]
 
 REGISTERED: dict[str, FeatureFunction] = {}

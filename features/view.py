@@ -16,16 +16,16 @@ import polars as pl
 
 from contracts.pilot import Hazard, Pilot
 from contracts.results import Float32Array, FloatArray, IntArray
-from features.hours import FOREVER, LocalTime
+from features.hours import LocalTime
 from features.incidents import Known, hour_of_week_rates, smoothed_rate
-from features.readings import Trail
+from features.readings import Trail, newest
 
 EARTH_KM = 6371.0088
 
 
 @dataclass(frozen=True)
 class View:
-    """Consecutive `hours` (T,), and the assets (A,) that were known at the first of them.
+    """Consecutive `hours` (T,), and the assets (A,) that were known at the first of them. Values are (T, A).
 
     trails: metric -> readings of its source assets; sources: metric -> (A,) row of the trail, -1 for none.
     """
@@ -42,7 +42,7 @@ class View:
 
     @property
     def shape(self) -> tuple[int, int]:
-        return len(self.assets), len(self.hours)
+        return len(self.hours), len(self.assets)
 
     @cached_property
     def local(self) -> LocalTime:
@@ -53,7 +53,7 @@ class View:
         return LocalTime(self.hours + ahead, self.pilot.timezone, self.pilot.country, self.pilot.subdivision)
 
     def window(self, metric: str, stat: str, *, hours: int, ago: int = 0) -> Float32Array:
-        """(A, T) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading."""
+        """(T, A) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading."""
         key = (metric, stat, hours, ago)
         if key not in self._cache:
             values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
@@ -61,21 +61,20 @@ class View:
         return self._cache[key]
 
     def attribute(self, metric: str) -> Float32Array:
-        """(A, T) the newest known value of a static metric, however old."""
-        values = self.trails[metric].window("last", hours=self.hours, window=int(FOREVER))
-        return _pick(values, self.sources[metric])
+        """(T, A) the newest known value of a static metric, however old."""
+        return _pick(newest(self.trails[metric], self.hours), self.sources[metric])
 
     def incident_count(self, hazard: str, *, hours: int, ago: int = 0) -> Float32Array:
-        """(A, T) incidents in (T - ago - hours, T - ago] that were known by T."""
+        """(T, A) incidents in (T - ago - hours, T - ago] that were known by T."""
         counts = self.incidents[hazard].counts(hours=self.hours, window=hours, offset=ago)
         return counts.astype(np.float32)
 
     def hours_since_incident(self, hazard: str, *, within: int) -> Float32Array:
-        """(A, T) hours since the last known incident; NaN where none within so many hours."""
+        """(T, A) hours since the last known incident; NaN where none within so many hours."""
         return self.incidents[hazard].hours_since(hours=self.hours, window=within)
 
     def climatology(self, hazard: str, *, shrinkage: float) -> Float32Array:
-        """(A, T) past-only P(at least one incident in the horizon) of this asset in these hours of the week."""
+        """(T, A) past-only P(at least one incident in the horizon) of this asset in these hours of the week."""
         rule, known = self.pilot.hazards[hazard], self.incidents[hazard]
         expected = np.zeros((len(self.hours), len(self.assets)))
         for ahead in range(rule.horizon_hours):
@@ -83,17 +82,17 @@ class View:
                 known, hours=self.hours, delay=rule.reporting_delay_hours, local=self.local_at(ahead)
             )
             expected += smoothed_rate(rates, shrinkage=shrinkage)
-        return _probability(expected.T)
+        return _probability(expected)
 
     def recent_rate(self, hazard: str, *, days: int) -> Float32Array:
-        """(A, T) past-only P(at least one incident in the horizon) from the asset's own last days.
+        """(T, A) past-only P(at least one incident in the horizon) from the asset's own last days.
 
         The days that the reporting delay hides are left out; one pseudo-month of the city's rate is added to each.
         """
         rule: Hazard = self.pilot.hazards[hazard]
         hours = days * 24
         own = self.incidents[hazard].counts(hours=self.hours, window=hours, offset=rule.reporting_delay_hours)
-        city = own.mean(axis=0, keepdims=True) / hours if len(self.assets) else own
+        city = own.mean(axis=1, keepdims=True) / hours if len(self.assets) else own
         rate = (own + 720.0 * city) / (hours + 720.0)
         return _probability(rate * rule.horizon_hours)
 
@@ -110,12 +109,12 @@ class View:
         return nearest, np.isfinite(np.take_along_axis(distance, nearest, axis=1))
 
     def neighbour_mean(self, values: Float32Array, count: int) -> Float32Array:
-        """(A, T) mean of the nearest assets' values, over those that have one."""
+        """(T, A) mean of the nearest assets' values, over those that have one."""
         nearest, exists = self.neighbours(count)
         total, n = np.zeros(self.shape), np.zeros(self.shape)
         for rank in range(nearest.shape[1]):
-            theirs = values[nearest[:, rank]].astype(np.float64)
-            usable = exists[:, rank, None] & ~np.isnan(theirs)
+            theirs = values[:, nearest[:, rank]].astype(np.float64)
+            usable = exists[:, rank] & ~np.isnan(theirs)
             total += np.where(usable, theirs, 0.0)
             n += usable
         with np.errstate(invalid="ignore"):
@@ -141,11 +140,11 @@ def nearest_of(assets: pl.DataFrame, stations: pl.DataFrame) -> IntArray:
 
 
 def _pick(values: Float32Array, source: IntArray) -> Float32Array:
-    if np.array_equal(source, np.arange(len(values))):
+    if np.array_equal(source, np.arange(values.shape[1])):
         return values
-    if not len(values):
-        return np.full((len(source), values.shape[1]), np.nan, np.float32)
-    return np.where((source >= 0)[:, None], values[source], np.float32(np.nan))
+    if not values.shape[1]:
+        return np.full((len(values), len(source)), np.nan, np.float32)
+    return np.where(source >= 0, values[:, source], np.float32(np.nan))
 
 
 def _probability(expected: FloatArray) -> Float32Array:
