@@ -15,7 +15,7 @@ import polars as pl
 
 from contracts.pilot import FeatureChoice
 from contracts.results import FeatureInfo, Features, FloatArray, Spine
-from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
+from contracts.tables import ASSETS, Tables
 from features import build_features, training_spine
 from features.leaks import Build, Check
 from features.view import great_circle_km
@@ -67,26 +67,23 @@ def _at(hour: float) -> datetime:
 
 
 def _readings() -> pl.DataFrame:
-    def reading(asset: str, hour: float, value: float, *, known: float | None = None, metric: str = "voc_ppb") -> None:
-        at, known_at = _at(hour), _at(hour if known is None else known)
-        row = {"asset_id": asset, "metric": metric, "observed_at": at, "known_at": known_at, "value": value}
-        rows.append({**row, **worlds.PROVENANCE})
-
-    rows: list[dict[str, object]] = []
+    rows = [
+        ("a", "voc_ppb", 11.75, 21, 90.0),
+        ("a", "voc_ppb", 15.5, 22, 3.0),  # corrects the reading of that half hour
+        ("c", "voc_ppb", 45.75, 45.75, 99.0),
+        ("a", "population", 10, 30, 5000.0),
+    ]
     for number, asset in enumerate("abc"):
-        reading(asset, 0, 1000.0 * (number + 1), metric="population")
+        rows.append((asset, "population", 0, 0, 1000.0 * (number + 1)))
         for half_hour in range(2 * HOURS):
             if asset != "b" or not 38 <= half_hour < 54:  # b's sensor is silent from hour 19 to 27
-                reading(asset, half_hour / 2, 20 + 10 * np.sin(half_hour / 7 + number) + half_hour / 10)
-    reading("a", 11.75, 90.0, known=21)
-    reading("a", 15.5, 3.0, known=22)  # corrects the reading of that half hour
-    reading("c", 45.75, 99.0)
-    reading("a", 10, 5000.0, known=30, metric="population")
-    return READINGS.conform(pl.DataFrame(rows, schema=READINGS.schema))
+                value = 20 + 10 * np.sin(half_hour / 7 + number) + half_hour / 10
+                rows.append((asset, "voc_ppb", half_hour / 2, half_hour / 2, value))
+    return worlds.readings_of(*rows)
 
 
 def _incidents() -> pl.DataFrame:
-    rows = [  # id, asset, occurred, known, severity
+    return worlds.incidents_of(
         ("prompt", "a", 5, 5, 1.0),
         ("late", "a", 10, 20, 1.0),
         ("graver", "b", 8, 9, 1.0),
@@ -96,13 +93,7 @@ def _incidents() -> pl.DataFrame:
         ("withdrawn", "c", 18, 19, 1.0),
         ("withdrawn", "c", 18, 33, 0.0),
         ("last", "b", 40, 40, 2.0),
-    ]
-    names = ("incident_id", "asset_id", "occurred_at", "known_at", "severity")
-    frames = [
-        {**dict(zip(names, (i, asset, _at(hour), _at(known), severity), strict=True)), "hazard": "fire"}
-        for i, asset, hour, known, severity in rows
-    ]
-    return INCIDENTS.conform(pl.DataFrame([{**row, **worlds.PROVENANCE} for row in frames]))
+    )
 
 
 def _assets() -> pl.DataFrame:

@@ -105,6 +105,38 @@ def incidents(draw: st.DrawFn) -> pl.DataFrame:
     return INCIDENTS.conform(pl.DataFrame(rows, schema=INCIDENTS.schema))
 
 
+def readings_of(*rows: tuple[str, str, float, float, float]) -> pl.DataFrame:
+    """Readings written out: asset, metric, hour observed, hour known, value. Hours count from START."""
+    frames = [
+        {
+            "asset_id": asset,
+            "metric": metric,
+            "observed_at": at(60 * observed),
+            "known_at": at(60 * known),
+            "value": value,
+        }
+        for asset, metric, observed, known, value in rows
+    ]
+    return READINGS.conform(pl.DataFrame([{**row, **PROVENANCE} for row in frames], schema=READINGS.schema))
+
+
+def incidents_of(*rows: tuple[str, str, float, float, float]) -> pl.DataFrame:
+    """Fires written out: id, asset, hour occurred, hour known, severity. Hours count from START."""
+    frames = [
+        {
+            "incident_id": i,
+            "asset_id": asset,
+            "occurred_at": at(60 * hour),
+            "known_at": at(60 * known),
+            "severity": severity,
+        }
+        for i, asset, hour, known, severity in rows
+    ]
+    return INCIDENTS.conform(
+        pl.DataFrame([{**row, "hazard": "fire", **PROVENANCE} for row in frames], schema=INCIDENTS.schema)
+    )
+
+
 def assets(*, late_minutes: int = 0) -> pl.DataFrame:
     """Three cells and a station; cell c is known only `late_minutes` after the start."""
     places = {"a": (129.30, 35.50), "b": (129.32, 35.50), "c": (129.39, 35.52), "station": (129.31, 35.51)}
