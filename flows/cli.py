@@ -9,7 +9,8 @@ from typing import Annotated, Any
 import typer
 
 from contracts.errors import ForesafeError
-from flows.settings import load_settings
+from flows.services import mlflow_variables
+from flows.settings import adopt, load_settings
 
 app = typer.Typer(
     help="Forecasts where and when accidents will happen in a city, from what its partners share.",
@@ -222,6 +223,7 @@ def _close(outcomes: list[tuple[str, str]]) -> None:
 
 def main() -> None:
     """The console entry: a refusal is one line on stderr and exit code 2; Ctrl-C is 130."""
+    adopt(mlflow_variables())
     try:
         app()
     except ForesafeError as refusal:

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from prefect import Flow
 
 # Runs are recorded on the server in full; the terminal shows what `Told` picks.
+HAND_IN_SECONDS = 20.0
 _QUIET = {"PREFECT_LOGGING_HANDLERS_CONSOLE_LEVEL": "CRITICAL"}
 
 
@@ -33,7 +34,17 @@ def conducted(settings: Settings, *, tell: Callable[[str], None] = lambda _: Non
         changes = {client.PREFECT_API_URL: url, client.PREFECT_RESULTS_DEFAULT_SERIALIZER: "json"}
         stack.enter_context(client.temporary_settings(changes))
         stack.enter_context(_telling(tell))
+        stack.callback(_hand_in)
         yield url
+
+
+def _hand_in() -> None:
+    """Send the last events and log lines while the server is there; at exit they would be tried for 80 s and lost."""
+    from prefect.events.worker import EventsWorker
+    from prefect.logging.handlers import APILogWorker
+
+    for worker in (EventsWorker, APILogWorker):
+        worker.drain_all(timeout=HAND_IN_SECONDS, at_exit=False)
 
 
 @contextmanager

@@ -45,6 +45,15 @@ def prefect_service(settings: Settings) -> Service:
     )
 
 
+def mlflow_variables() -> dict[str, str]:
+    """MLflow's client: no telemetry, and no progress bars or chatter between our own lines."""
+    return {
+        "MLFLOW_DISABLE_TELEMETRY": "true",
+        "MLFLOW_ENABLE_ARTIFACTS_PROGRESS_BAR": "false",
+        "MLFLOW_LOGGING_LEVEL": "ERROR",
+    }
+
+
 def mlflow_service(settings: Settings) -> Service:
     """MLflow's pages over the same database that the models room writes to. Two processes, no job runners."""
     flags = ("--backend-store-uri", settings.mlflow_uri, "--host", "127.0.0.1", "--port", "{port}", "--workers", "1")
