@@ -61,7 +61,10 @@ class Hazard(Frozen):
 
 
 class FeatureChoice(Frozen):
-    """One family of features: a registered kind and what to apply it to. `features/` says which keys a kind takes."""
+    """One family of features: a registered kind and what to apply it to. `features/` says which keys a kind takes.
+
+    `shrinkage`: how many incidents a climatology's prior weighs as much as.
+    """
 
     kind: str
     metrics: tuple[str, ...] = ()

@@ -14,6 +14,8 @@ from features.hours import FOREVER, HOUR_US, LocalTime, ceil_hour
 from features.kernels import NEVER
 from features.versions import at_assets, in_force
 
+ASSET_SHAPE, PROFILE_SHAPE = 2.0, 5.0  # incidents that the city's rate, and a flat week, weigh as much as
+
 
 @dataclass(frozen=True)
 class Known:
@@ -117,15 +119,17 @@ def _first_known(known: Known, ripe_from: IntArray, hours: IntArray) -> IntArray
 def smoothed_rate(rates: Rates, *, shrinkage: float) -> FloatArray:
     """(hours, assets) incidents per hour at each asset in T's hour of the week, past-only.
 
-    An empirical-Bayes ladder: the city's rate by hour of the week shapes each asset's own overall rate, and the
-    asset's own count in that hour of the week moves the result by its exposure:
-    `(n + shrinkage * prior) / (weeks + shrinkage)`. With nothing known yet it is NaN.
+    A ladder of Gamma-Poisson estimates (Gelman et al., Bayesian Data Analysis, 3rd ed., section 2.6), each
+    `(incidents + shape) / (exposure + shape / prior rate)`: the city's rate is the prior of each asset's, both times
+    the city's profile over the week that of each asset's hour of the week. `shrinkage` is the last shape: how many
+    incidents the prior weighs as much as. A rare hazard so leans on its prior, a frequent one on its own count.
+    With nothing known yet it is NaN.
     """
     assets = rates.own.shape[1]
     elapsed, weeks = rates.elapsed[:, None], rates.weeks[:, None]
     with np.errstate(divide="ignore", invalid="ignore"):
         city = rates.by_asset.sum(axis=1, keepdims=True) / (elapsed * assets)
-        asset = (rates.by_asset + 168.0 * city) / (elapsed + 168.0)
-        profile = (rates.by_slot[:, None] / assets + 4.0 * city) / (weeks + 4.0) / city
-        rate = (rates.own + shrinkage * asset * profile) / (weeks + shrinkage)
+        asset = (rates.by_asset + ASSET_SHAPE) / (elapsed + ASSET_SHAPE / city)
+        profile = (rates.by_slot[:, None] + PROFILE_SHAPE) / (city * assets * weeks + PROFILE_SHAPE)
+        rate = (rates.own + shrinkage) / (weeks + shrinkage / (asset * profile))
     return np.where(np.isfinite(rate), rate, np.nan)

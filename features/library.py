@@ -14,6 +14,7 @@ from features.registry import Column, feature
 from features.view import View
 
 YEAR_HOURS = 8760
+BASELINE_SHRINKAGE = 2.0
 STAT_WORDS = {"mean": "mean", "max": "highest", "min": "lowest", "std": "spread", "last": "latest", "count": "readings"}
 
 
@@ -151,7 +152,7 @@ def baselines(view: View) -> Iterator[Column]:
             view, choice, hazard, "climatology", "usual risk of this place in this hour of the week", None,
             unit="probability",
         )  # fmt: skip
-        yield info, view.climatology(hazard, shrinkage=26.0)
+        yield info, view.climatology(hazard, shrinkage=BASELINE_SHRINKAGE)
         info = _incident_info(view, choice, hazard, "recent_rate", "risk by the last 30 days", 720, unit="probability")
         yield info, view.recent_rate(hazard, days=30)
 

@@ -17,7 +17,7 @@ from flows.shown import links
 
 PILOT = "ulsan"
 # Seconds on two cores; together at most four minutes.
-BUDGET: Mapping[str, float] = {"simulate": 40, "ingest": 60, "train": 110, "score": 20, "report": 5}
+BUDGET: Mapping[str, float] = {"simulate": 20, "ingest": 50, "train": 150, "score": 15, "report": 5}
 
 
 def run_demo(settings: Settings) -> None:

@@ -25,7 +25,7 @@ class Shape:
 
 
 def colour(strength: float) -> str:
-    return RAMP[min(int(max(strength, 0.0) * len(RAMP)), len(RAMP) - 1)]
+    return RAMP[min(max(int(strength * len(RAMP)), 0), len(RAMP) - 1)]
 
 
 def risk_map(shapes: Sequence[Shape], *, width: int = 620, height: int = 520) -> str:
@@ -68,7 +68,7 @@ def reliability(bins: Sequence[ReliabilityBin], *, size: int = 260) -> str:
     def y(p: float) -> float:
         return size - pad - math.sqrt(max(p, 0) / top) * inner
 
-    ticks = [top * f * f for f in (0.25, 0.5, 0.75, 1.0)]
+    ticks = [top * f * f for f in (1 / 3, 2 / 3, 1.0)]
     most = max((b.rows for b in bins), default=1)
     parts = [
         f'<line x1="{x(t):.1f}" y1="{y(0):.1f}" x2="{x(t):.1f}" y2="{y(top):.1f}" stroke="{GRID}"/>'

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -17,11 +18,12 @@ from contracts.results import Decision, Evaluation, QualityReport
 from reporting import charts
 from reporting.geometry import cell_ring, outline
 
+STEP = 2.5  # between two colours of the map
 BANDS = ("low", "elevated", "high", "extreme")
 NAMES = {
     "climatology": "climatology",
     "recent_rate": "recent rate",
-    "logistic": "logistic regression",
+    "logistic_regression": "logistic regression",
     "base_rate": "base rate",
 }
 
@@ -113,7 +115,7 @@ def _top_row(row: Mapping[str, object]) -> dict[str, object]:
 
 
 def _shapes(scores: pd.DataFrame) -> list[charts.Shape]:
-    """Colour by the risk against this map's highest, so that the pattern shows; the tooltip has the numbers."""
+    """Each colour is a step of STEP in risk below the map's highest: the pattern shows even beside one hot place."""
     highest = float(scores["probability"].max()) if len(scores) else 1.0
     shapes = []
     for row in scores.to_dict("records"):
@@ -126,14 +128,19 @@ def _shapes(scores: pd.DataFrame) -> list[charts.Shape]:
             f"{charts.percent(row['low'])} to {charts.percent(row['high'])}\n"
             f"usual here at this hour: {charts.percent(row['baseline'])}\n{row['drivers']}"
         )
-        shapes.append(charts.Shape(ring, row["probability"] / highest * 0.999, tooltip, row["band"] in BANDS[2:]))
+        shapes.append(charts.Shape(ring, _strength(row["probability"], highest), tooltip, row["band"] in BANDS[2:]))
     return shapes
 
 
 def _legend(scores: pd.DataFrame) -> list[tuple[float, str]]:
     highest = float(scores["probability"].max()) if len(scores) else 1.0
     steps = len(charts.RAMP)
-    return [(i / steps + 1e-9, f"to {charts.percent(highest * (i + 1) / steps)}") for i in range(steps)]
+    return [((i + 0.5) / steps, f"to {charts.percent(highest / STEP ** (steps - 1 - i))}") for i in range(steps)]
+
+
+def _strength(probability: float, highest: float) -> float:
+    steps_down = math.log(highest / max(probability, 1e-12)) / math.log(STEP)
+    return 1 - (math.floor(steps_down) + 0.5) / len(charts.RAMP)
 
 
 def _skill_rows(evaluation: Evaluation) -> list[tuple[str, float, float, float]]:

@@ -15,7 +15,7 @@ from tests.properties.worlds import START, cities, current
 
 ZONE = ZoneInfo("America/Chicago")
 EPOCH = datetime(1970, 1, 1, tzinfo=START.tzinfo)
-SHRINKAGE = 26.0
+SHRINKAGE, ASSET_SHAPE, PROFILE_SHAPE = 2.0, 2.0, 5.0
 
 
 def hour_of_week(hour: int) -> int:
@@ -53,9 +53,9 @@ def slow_climatology(
         if elapsed == 0:
             return np.nan
         city = len(ripe) / (elapsed * len(assets))
-        own = (sum(a == asset for a, _ in ripe) + 168 * city) / (elapsed + 168)
-        profile = (len(in_slot) / len(assets) + 4 * city) / (weeks + 4) / city
-        expected += (sum(a == asset for a, _ in in_slot) + SHRINKAGE * own * profile) / (weeks + SHRINKAGE)
+        own = (sum(a == asset for a, _ in ripe) + ASSET_SHAPE) / (elapsed + ASSET_SHAPE / city)
+        profile = (len(in_slot) + PROFILE_SHAPE) / (city * len(assets) * weeks + PROFILE_SHAPE)
+        expected += (sum(a == asset for a, _ in in_slot) + SHRINKAGE) / (weeks + SHRINKAGE / (own * profile))
     return float(np.clip(1 - np.exp(-expected), 1e-7, 1 - 1e-6))
 
 
