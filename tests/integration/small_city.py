@@ -1,0 +1,64 @@
+"""A small Ulsan, simulated, ingested and trained by the command line: quick parameters, the pilot as it is."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from datetime import UTC, datetime
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+PARAMS = """
+simulate: {days: 250}
+spine: {every_hours: 2, history_days: 21}
+split: {calibrate_days: 45, test_days: 50, folds: 1, fold_days: 30}
+train:
+  hazards: [chemical_release]
+  num_iterations: 60
+  learning_rate: 0.12
+  num_leaves: 15
+  num_threads: 1  # contended threads spin
+  seeds: [1]
+  negative_share: 0.2
+  early_stopping_rounds: 10
+evaluate: {replicates: 60}
+"""
+
+
+def environment(**extra: str) -> dict[str, str]:
+    """This process's, without settings of a platform that runs elsewhere, and able to import the rooms."""
+    others = ("FORESAFE_", "MLFLOW_", "PREFECT_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(others)}
+    return {**kept, "PYTHONPATH": str(ROOT), **extra}
+
+
+def foresafe(*arguments: str, home: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+    """The command line in the project folder `home`."""
+    command = [sys.executable, "-m", "flows.cli", *arguments]
+    return subprocess.run(
+        command, cwd=home, env=environment(**extra), capture_output=True, text=True, check=False, timeout=540
+    )
+
+
+def make_small_city(home: Path) -> Path:
+    """A project folder with a chemical_release champion in its `var`, whatever the gate thought of so little data."""
+    shutil.copytree(ROOT / "pilots" / "ulsan", home / "pilots" / "ulsan")
+    (home / "pilots" / "ulsan" / "params.yaml").unlink(missing_ok=True)
+    (home / "params.yaml").write_text(PARAMS)
+    for command in (["simulate"], ["ingest", "ulsan", "--direct"], ["train", "ulsan", "--direct"]):
+        done = foresafe(*command, home=home)
+        assert done.returncode == 0, done.stderr
+    _make_champion(home, "ulsan-chemical_release")
+    return home
+
+
+def _make_champion(home: Path, name: str) -> None:
+    from models.registry import Tracking, champion_version, move_alias
+
+    tracking = Tracking(f"sqlite:///{home / 'var' / 'mlflow' / 'mlflow.db'}")
+    version = champion_version(tracking, name, alias="challenger")
+    assert version is not None
+    at = datetime(2026, 1, 1, tzinfo=UTC)
+    move_alias(tracking, version, alias="champion", at=at, reason="a small city for the tests")
