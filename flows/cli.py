@@ -82,11 +82,13 @@ def features(pilot: PilotName) -> None:
 def train(pilot: PilotName, direct: Direct = False) -> None:
     """Features, then per hazard: train, judge, track, and release what wins. Exit code 1 when a hazard was refused."""
     from flows import run
-    from flows.console import table
-    from flows.pages import train_rows
+    from flows.console import say, table
+    from flows.pages import train_rows, verdicts
 
     outcomes = run.train(load_settings(), pilot, direct=direct)
     table(f"train {pilot}", train_rows(outcomes))
+    for line in verdicts(outcomes):
+        say(line)
     _close([(outcome.name, outcome.refused) for outcome in outcomes])
 
 

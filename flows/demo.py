@@ -8,7 +8,7 @@ from typing import Any
 from flows.console import refuse, say, step, table
 from flows.each import Outcome
 from flows.instants import now
-from flows.pages import ingest_rows, score_rows, train_rows
+from flows.pages import ingest_rows, score_rows, train_rows, verdicts
 from flows.places import outputs_of
 from flows.server import Use
 from flows.services import prefect_service
@@ -48,6 +48,8 @@ def _close(
 ) -> None:
     table(f"shared by four partners over {simulated['hours'] // 24:,} days", ingest_rows(fed))
     table("models, on months that none of them saw", train_rows(trained))
+    for line in verdicts(trained):
+        say(line)
     table("highest risks now", score_rows(scored))
     for outcome in (*fed, *trained):
         if outcome.refused:

@@ -36,6 +36,18 @@ def train_rows(outcomes: Sequence[Outcome]) -> list[Row]:
 _TRAINED = ("incidents", "brier_skill", "average_precision", "ece", "version", "kind")
 
 
+def verdicts(outcomes: Sequence[Outcome]) -> list[str]:
+    """One line a hazard that was judged: released or not, and what the gate found against it."""
+    lines = []
+    for outcome in outcomes:
+        judged = outcome.result or {}
+        if judged.get("kind") == "refuse":
+            lines.append(f"{outcome.name}: not released. {'; '.join(judged['reasons'])}")
+        elif judged.get("kind") == "promote":
+            lines.append(f"{outcome.name}: released as version {judged['version']}")
+    return lines
+
+
 def score_rows(summary: Row) -> list[Row]:
     """One row a hazard: the highest risk, where, and by which model."""
     shown = ("hazard", "asset_id", "probability", "band", "model", "version", "degraded")
