@@ -80,5 +80,5 @@ def run_flow(flow: Flow[..., Any], *arguments: Any) -> Any:
     """
     from flows.recorded import PARTLY
 
-    state = flow(*arguments, return_state=True)
+    state: Any = flow(*arguments, return_state=True)
     return None if state.name == PARTLY else state.result()

@@ -60,7 +60,8 @@ def score(settings: Settings, pilot: str, *, as_of: datetime | None, direct: boo
         with conducted(settings, tell=_tell):
             from flows.score import score as flow
 
-            return run_flow(flow, pilot, as_of)
+            summary: dict[str, Any] = run_flow(flow, pilot, as_of)
+            return summary
     from flows import stages
 
     return stages.score(settings, pilot, as_of=as_of, now=now())
