@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
 from datetime import timedelta
 from pathlib import Path
 
@@ -10,7 +13,7 @@ import pytest
 
 from benchmarks.feature_job import by_duckdb, by_pandas, by_polars, ours
 from benchmarks.feature_job.__main__ import check_equal, disagreement, ratios
-from benchmarks.feature_job.child import Timed
+from benchmarks.feature_job.child import ROOT, Timed
 from benchmarks.feature_job.job import START, Job, columns, make
 from contracts.pilot import Pilot
 from features import build_features, feature_infos, scoring_spine
@@ -88,3 +91,12 @@ def test_ratios_are_the_way_round_their_names_say() -> None:
     seconds = {"limit": 1.0, "ours": 2.0, "by_pandas": 30.0, "late": 3.0}
     found = ratios({name: timed(nothing, seconds=s) for name, s in seconds.items()})
     assert (found["ratio_vs_pandas"], found["ratio_vs_limit"], found["late_ratio"]) == (15.0, 2.0, 1.5)
+
+
+def test_the_quick_benchmark_ends_with_its_ratios() -> None:
+    command = [sys.executable, str(ROOT / "benchmarks" / "features.py"), "--quick"]
+    said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout.splitlines()
+    found = json.loads(said[-1])
+    assert {"ratio_vs_pandas", "ratio_vs_limit", "late_ratio"} <= set(found)
+    assert all(value > 0 for value in found.values())
+    assert "late" in said[-2]

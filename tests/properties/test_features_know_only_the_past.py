@@ -15,7 +15,7 @@ from features import build_features, feature_infos, training_spine
 from features.library import STATS
 from features.registry import REGISTERED
 from tests.properties import worlds
-from tests.properties.worlds import EVERYTHING, START, cities, known_by, oracle_incidents, oracle_window
+from tests.properties.worlds import EVERYTHING, START, cities, known_by, oracle_hourly, oracle_incidents, oracle_window
 
 PILOT = worlds.pilot(EVERYTHING, horizon=3, delay=5)
 FIRST, LAST = START + timedelta(hours=20), START + timedelta(hours=worlds.HOURS)
@@ -79,6 +79,15 @@ def test_fast_windows_equal_the_slow_oracle(tables: worlds.Tables, pick: int) ->
         elif info.kind == "change":
             now = oracle_window(tables, info.source, "last", asset, as_of, 24)
             before = oracle_window(tables, info.source, "mean", asset, as_of, 1, ago=info.window_hours)
+            truth = now - before
+        elif info.kind == "hourly":
+            stat, trail = info.name.removeprefix(f"{info.source}_").split("_")[0::2][:2]
+            truth = oracle_hourly(tables, info.source, stat, trail, asset, as_of, info.window_hours)
+        elif info.kind == "hourly_change":
+            stat = info.name.removeprefix(f"{info.source}_").split("_")[0]
+            now, before = (
+                oracle_window(tables, info.source, stat, asset, as_of, 1, ago=ago) for ago in (0, info.window_hours)
+            )
             truth = now - before
         else:
             continue

@@ -34,6 +34,8 @@ EVERYTHING = (
     FeatureChoice(kind="neighbour_mean", metrics=("voc_ppb",), hazards=("fire",), windows_hours=(6,), neighbours=2),
     FeatureChoice(kind="climatology", hazards=("fire",), shrinkage=5),
     FeatureChoice(kind="calendar"),
+    FeatureChoice(kind="hourly", metrics=("voc_ppb", "wind_m_s"), windows_hours=(3, 30), stats=("mean", "max", "std")),
+    FeatureChoice(kind="hourly_change", metrics=("voc_ppb",), windows_hours=(24,), stats=("mean", "max", "std")),
 )
 
 
@@ -206,6 +208,13 @@ def oracle_window(
         "mean": values.mean, "max": values.max, "min": values.min, "std": values.std, "last": lambda: max(rows)[1]
     }  # fmt: skip
     return float(statistics[stat]())
+
+
+def oracle_hourly(tables: Tables, metric: str, stat: str, trail: str, asset: str, as_of: datetime, hours: int) -> float:
+    """Mean or max, over the window's hours that have a reading, of `stat` of each hour, all as known by as_of."""
+    each = [oracle_window(tables, metric, stat, asset, as_of, 1, ago=ago) for ago in range(hours)]
+    there = [value for value in each if not math.isnan(value)]
+    return math.nan if not there else float({"mean": np.mean, "max": np.max}[trail](there))
 
 
 def oracle_incidents(tables: Tables, asset: str, as_of: datetime) -> list[datetime]:
