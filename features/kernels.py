@@ -216,3 +216,81 @@ def count_by_hour_of_week(event_hour, event_asset, event_slot, event_sign, hours
             own[t, a] = counts[slots[t], a]
             by_asset[t, a] = totals[a]
         by_slot[t] = slot_totals[slots[t]]
+
+
+@compiled
+def _hourly_stat(stat, total, rough, squares, n, highest, middle, fine, coarse):
+    if stat == 0:
+        return np.float32(total / n / fine + middle)
+    if stat == 1:
+        return highest
+    centred = rough / n
+    return np.float32(np.sqrt(max(squares / n - centred * centred, 0.0)) / coarse)
+
+
+@compiled
+def hourly_values(total, rough, squares, count, highest, stat, middle, fine, coarse, skip, out_fixed, out_count, out):
+    """Each bin's statistic (0 mean, 1 max, 2 std), as a value and in fixed point; bins in `skip` stay empty."""
+    for h in range(count.shape[0]):
+        for a in range(count.shape[1]):
+            n = count[h, a]
+            if n == 0 or (skip.size and skip[h, a]):
+                continue
+            v = _hourly_stat(stat, total[h, a], rough[h, a], squares[h, a], n, highest[h, a], middle, fine, coarse)
+            out[h, a] = v
+            out_count[h, a] = 1
+            out_fixed[h, a] = np.int64(np.rint((np.float64(v) - middle) * fine))
+
+
+@compiled
+def hourly_states(
+    starts, asset, hour, since, until, value, lags, total, rough, squares, count, highest, stat, middle, fine, coarse
+):
+    """The statistic of each touched bin over time: (asset, hour, since, until, value) of every state with a reading.
+
+    Rows `starts[g] .. starts[g+1]` are bin g's own; total .. highest (bins, lags) are what its layers add, each from
+    the age `lags[k]` on.
+    """
+    most = 2 * len(asset) + (len(starts) - 1) * (len(lags) + 1)
+    out_asset, out_hour = np.empty(most, np.int64), np.empty(most, np.int64)
+    out_since, out_until = np.empty(most, np.int64), np.empty(most, np.int64)
+    out_value = np.empty(most, np.float64)
+    n_out = 0
+    for g in range(len(starts) - 1):
+        begin, end = starts[g], starts[g + 1]
+        b = hour[begin]
+        times = np.empty(2 * (end - begin) + len(lags), np.int64)
+        for k in range(len(lags)):
+            times[k] = b + lags[k]
+        for i in range(begin, end):
+            times[len(lags) + 2 * (i - begin)] = max(since[i], b)
+            times[len(lags) + 2 * (i - begin) + 1] = until[i]
+        times = np.unique(times)
+        for e in range(len(times)):
+            t = times[e]
+            if t >= FOREVER:
+                continue
+            s, r, q, n, top = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.float32(-np.inf)
+            for k in range(len(lags)):
+                if b + lags[k] <= t:
+                    s += total[g, k]
+                    r += rough[g, k]
+                    q += squares[g, k]
+                    n += count[g, k]
+                    top = max(top, highest[g, k])
+            for i in range(begin, end):
+                if max(since[i], b) <= t < until[i]:
+                    centred = value[i] - middle
+                    c = np.int64(np.rint(centred * coarse))
+                    s += np.int64(np.rint(centred * fine))
+                    r += c
+                    q += c * c
+                    n += 1
+                    top = max(top, np.float32(value[i]))
+            if n > 0:
+                out_asset[n_out], out_hour[n_out] = asset[begin], b
+                out_since[n_out] = t
+                out_until[n_out] = times[e + 1] if e + 1 < len(times) else FOREVER
+                out_value[n_out] = _hourly_stat(stat, s, r, q, n, top, middle, fine, coarse)
+                n_out += 1
+    return out_asset[:n_out], out_hour[:n_out], out_since[:n_out], out_until[:n_out], out_value[:n_out]

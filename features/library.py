@@ -9,6 +9,7 @@ import numpy as np
 from contracts.errors import BadPilot, nearest
 from contracts.pilot import FeatureChoice, Pilot
 from contracts.results import FeatureInfo, Float32Array, FloatArray
+from features.hourly import HOURLY_STATS
 from features.readings import STATS
 from features.registry import Column, feature
 from features.view import View
@@ -21,9 +22,7 @@ STAT_WORDS = {"mean": "mean", "max": "highest", "min": "lowest", "std": "spread"
 @feature("trailing", uses=("metrics", "windows_hours", "stats"))
 def trailing(view: View, choice: FeatureChoice) -> Iterator[Column]:
     """Statistics of each metric over trailing windows."""
-    for stat in choice.stats:
-        if stat not in STATS:
-            raise BadPilot(f"no statistic {stat!r}", where="features: kind trailing", allowed=nearest(stat, STATS))
+    _known_stats(choice, STATS)
     for metric in choice.metrics:
         for hours in choice.windows_hours:
             for stat in choice.stats:
@@ -37,6 +36,46 @@ def trailing(view: View, choice: FeatureChoice) -> Iterator[Column]:
                     window_hours=hours,
                 )
                 yield info, view.window(metric, stat, hours=hours)
+
+
+@feature("hourly", uses=("metrics", "windows_hours", "stats"))
+def hourly(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """The mean and the maximum, over trailing windows, of each hour's own mean, max or spread."""
+    _known_stats(choice, HOURLY_STATS)
+    for metric in choice.metrics:
+        for own in choice.stats:
+            for hours in choice.windows_hours:
+                for stat in ("mean", "max"):
+                    info = FeatureInfo(
+                        name=f"{metric}_{own}_1h_{stat}_{hours}h",
+                        kind=choice.kind,
+                        words=f"{_label(view.pilot, metric)}, {STAT_WORDS[stat]} hourly {STAT_WORDS[own]} of {hours} h",
+                        unit=view.pilot.metrics[metric].unit,
+                        uses=f"readings in (as_of - {hours} h, as_of] known by as_of, hour by hour",
+                        source=metric,
+                        window_hours=hours,
+                    )
+                    yield info, view.hourly_window(metric, own, stat, hours=hours)
+
+
+@feature("hourly_change", uses=("metrics", "windows_hours", "stats"))
+def hourly_change(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """The last hour's mean, max or spread against that of the hour so many hours ago, both as known now."""
+    _known_stats(choice, HOURLY_STATS)
+    for metric in choice.metrics:
+        for own in choice.stats:
+            now = view.window(metric, own, hours=1)
+            for hours in choice.windows_hours:
+                info = FeatureInfo(
+                    name=f"{metric}_{own}_1h_change_{hours}h",
+                    kind=choice.kind,
+                    words=f"{_label(view.pilot, metric)}, change of the hourly {STAT_WORDS[own]} over {hours} h",
+                    unit=view.pilot.metrics[metric].unit,
+                    uses=f"readings of the last hour and of the hour {hours} h ago, known by as_of",
+                    source=metric,
+                    window_hours=hours,
+                )
+                yield info, now - view.window(metric, own, hours=1, ago=hours)
 
 
 @feature("change", uses=("metrics", "windows_hours"))
@@ -159,6 +198,14 @@ def baselines(view: View) -> Iterator[Column]:
 
 def _for_all(view: View, values: FloatArray) -> Float32Array:
     return np.broadcast_to(values.astype(np.float32)[:, None], view.shape)
+
+
+def _known_stats(choice: FeatureChoice, known: tuple[str, ...]) -> None:
+    for stat in choice.stats:
+        if stat not in known:
+            raise BadPilot(
+                f"no statistic {stat!r}", where=f"features: kind {choice.kind}", allowed=nearest(stat, known)
+            )
 
 
 def _label(pilot: Pilot, metric: str) -> str:

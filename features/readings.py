@@ -44,7 +44,7 @@ class Scale:
 
 @dataclass(frozen=True)
 class Layer:
-    """Bins of the rows with one lag. Arrays are (hours, assets)."""
+    """Bins of the rows with one lag: they count from that age on, and before the age `gone`. Arrays (hours, assets)."""
 
     lag: int
     total: IntArray  # fine
@@ -55,6 +55,7 @@ class Layer:
     lowest: Float32Array
     last: Float32Array
     last_at: IntArray  # µs
+    gone: int = int(FOREVER)
 
 
 @dataclass(frozen=True)
@@ -102,7 +103,8 @@ class Trail:
         out = np.zeros((len(hours), self.assets), np.int64)
         reach = int(hours[0]) - self.first_bin
         for layer in self.layers:
-            kernels.add_window_sums(getattr(layer, name), out, layer.lag, window, offset, reach)
+            width = min(window, layer.gone - offset)
+            kernels.add_window_sums(getattr(layer, name), out, layer.lag, width, offset, reach)
         rows = self.sparse
         if len(rows):
             amount = _amounts(name, rows.value, self.scale)
@@ -116,8 +118,8 @@ class Trail:
         sign = np.float32(1 if name == "highest" else -1)
         reach = int(hours[0]) - self.first_bin
         for layer in self.layers:
-            bins = getattr(layer, name)
-            kernels.raise_window_max(bins if sign > 0 else -bins, out, layer.lag, window, offset, reach)
+            bins, width = getattr(layer, name), min(window, layer.gone - offset)
+            kernels.raise_window_max(bins if sign > 0 else -bins, out, layer.lag, width, offset, reach)
         rows = self.sparse
         value = rows.value.astype(np.float32) * sign
         kernels.raise_sparse_max(

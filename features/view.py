@@ -16,6 +16,7 @@ import polars as pl
 
 from contracts.pilot import Hazard, Pilot
 from contracts.results import Float32Array, FloatArray, IntArray
+from features.hourly import hourly_trail
 from features.hours import LocalTime
 from features.incidents import Known, hour_of_week_rates, smoothed_rate
 from features.readings import Trail, newest
@@ -39,6 +40,7 @@ class View:
     sources: Mapping[str, IntArray]
     incidents: Mapping[str, Known]
     _cache: dict[tuple[object, ...], Float32Array] = field(default_factory=dict, repr=False)
+    _hourly: dict[tuple[str, str], Trail] = field(default_factory=dict, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -59,6 +61,13 @@ class View:
             values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
             self._cache[key] = _pick(values, self.sources[metric])
         return self._cache[key]
+
+    def hourly_window(self, metric: str, hourly: str, stat: str, *, hours: int) -> Float32Array:
+        """(T, A) mean or max, over the hours of (T - hours, T] that have a reading, of each hour's mean, max or std."""
+        key = (metric, hourly)
+        if key not in self._hourly:
+            self._hourly[key] = hourly_trail(self.trails[metric], hourly)
+        return _pick(self._hourly[key].window(stat, hours=self.hours, window=hours), self.sources[metric])
 
     def attribute(self, metric: str) -> Float32Array:
         """(T, A) the newest known value of a static metric, however old."""
