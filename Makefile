@@ -1,40 +1,55 @@
-# Every target sets up what it needs: Python 3.11 and pip are enough. `make demo` and `make test` are the two to know.
-PYTHON ?= python3
-VENV := .venv
-BIN := $(VENV)/bin
-READY := $(VENV)/.ready
+# Every target sets up what it needs: Python 3.11, pip, git and make are enough. `make demo` and `make test` are the
+# two to know. The environment is ready when the stamp of this very lock file is there, whatever the files' dates.
+PYTHON ?= python3.11
+VENV ?= .venv
+BIN := $(abspath $(VENV))/bin
+READY := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | git hash-object --stdin)
+UV_VENV := .venv-uv
 export PYTHONDONTWRITEBYTECODE :=
 export UV_LINK_MODE := copy
+# DVC's stages say `python`, as they must work in any activated environment: here it is this one.
+export PATH := $(BIN):$(PATH)
 
-.PHONY: demo test check bench up down lock clean
+.PHONY: help demo test check unit bench up down lock clean
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    simulate Ulsan, ingest, train, release, score, report (about 4 minutes)"
+	@echo "make demo    simulate Ulsan, ingest, train, release, score, report (at most 4 minutes)"
 	@echo "make test    every check and test"
 	@echo "make check   format, lint, types and import direction only"
 	@echo "make bench   every benchmark; make bench-NAME runs benchmarks/NAME.py"
+	@echo "make up      Prefect and MLflow servers with their pages, until Ctrl-C; make down stops them"
 	@echo "make lock    resolve requirements.lock anew"
 
+# uv from the PATH, or else from a small environment of its own: `pip install --user` fails within a virtual
+# environment and on a Python that the system manages.
 $(READY): requirements.lock pyproject.toml
-	@command -v uv >/dev/null 2>&1 || $(PYTHON) -m uv --version >/dev/null 2>&1 || $(PYTHON) -m pip install --quiet --user uv
-	@UV="$$(command -v uv || echo '$(PYTHON) -m uv')"; \
-	$$UV venv --quiet --allow-existing --python 3.11 $(VENV) && \
-	VIRTUAL_ENV=$(VENV) $$UV pip sync --quiet --require-hashes --compile-bytecode requirements.lock && \
-	VIRTUAL_ENV=$(VENV) $$UV pip install --quiet --no-deps --no-build-isolation --editable .
+	@set -e; UV="$$(command -v uv || true)"; \
+	if [ -z "$$UV" ] || ! "$$UV" --version >/dev/null 2>&1; then \
+	    [ -x $(UV_VENV)/bin/uv ] || { $(PYTHON) -m venv $(UV_VENV) && $(UV_VENV)/bin/python -m pip install --quiet uv; }; \
+	    UV=$(UV_VENV)/bin/uv; \
+	fi; \
+	echo "setting up $(VENV) ..."; \
+	"$$UV" venv --quiet --allow-existing --python "$$(command -v $(PYTHON))" $(VENV); \
+	VIRTUAL_ENV=$(VENV) "$$UV" pip sync --quiet --require-hashes --compile-bytecode requirements.lock; \
+	VIRTUAL_ENV=$(VENV) "$$UV" pip install --quiet --no-deps --no-build-isolation --editable .; \
+	rm -f $(VENV)/.ready-*
 	@touch $@
 
 demo: $(READY)
 	@$(BIN)/foresafe demo
 
 test: check
-	@$(BIN)/python -m pytest
+	@$(BIN)/python -m pytest -n 2 --dist loadgroup
 
 check: $(READY)
 	@$(BIN)/ruff format --check .
 	@$(BIN)/ruff check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+
+unit: $(READY)
+	@$(BIN)/python -m pytest -m "not slow" tests/unit
 
 bench: $(READY)
 	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
@@ -53,4 +68,4 @@ lock:
 	    --custom-compile-command 'make lock' pyproject.toml --output-file requirements.lock
 
 clean:
-	rm -rf $(VENV) var
+	rm -rf $(VENV) $(UV_VENV) var

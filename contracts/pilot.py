@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import yaml
@@ -40,6 +41,8 @@ class Metric(Frozen):
     def _limits(self) -> Metric:
         if not self.low < self.high:
             raise ValueError(f"low {self.low} must be below high {self.high}")
+        if not math.isfinite(self.high - self.low):
+            raise ValueError(f"limits {self.low}..{self.high} must be finite: they set the step of exact sums")
         if self.at != "own" and self.at.split(":", 1)[0] not in ("asset", "nearest"):
             raise ValueError(f"at: {self.at!r} is not own, asset:ID or nearest:KIND")
         return self
@@ -143,8 +146,22 @@ def explain(fault: ValidationError, known: dict[str, Any] | None = None) -> str:
     where = ".".join(str(part) for part in first["loc"])
     message = first["msg"].removeprefix("Value error, ")
     if first["type"] == "extra_forbidden":
-        message = "unknown key" + (f"; {nearest(str(first['loc'][-1]), known)}" if known else "")
+        keys = _keys_at(first["loc"], known) if known else ()
+        message = "unknown key" + (f"; {nearest(str(first['loc'][-1]), keys)}" if keys else "")
     return f"{where}: {message}" if where else message
+
+
+def _keys_at(place: tuple[str | int, ...], known: dict[str, Any]) -> dict[str, Any]:
+    """The keys of the section in which `place` lies; `known` are those of the whole."""
+    for part in place[:-1]:
+        annotation = getattr(known.get(str(part)), "annotation", None)
+        sections = [kind for kind in _parts(annotation) if isinstance(kind, type) and issubclass(kind, Frozen)]
+        known = dict(sections[0].model_fields) if sections else known
+    return known
+
+
+def _parts(annotation: Any) -> list[Any]:
+    return [annotation, *(part for inner in get_args(annotation) for part in _parts(inner))]
 
 
 def load_pilot(folder: Path) -> Pilot:

@@ -16,9 +16,9 @@ import pandas as pd
 
 from contracts.errors import ForesafeError
 from contracts.results import BoolArray, InstantArray, IntArray
+from features.kernels import FOREVER, HOUR_US
 
-HOUR_US = 3_600_000_000
-FOREVER = np.int64(2**40)  # an hour far beyond any data
+__all__ = ["FOREVER", "HOUR_US", "LocalTime", "as_of_hours", "ceil_hour", "hour_of", "to_instants"]
 
 
 def ceil_hour(instants_us: IntArray) -> IntArray:

@@ -39,8 +39,10 @@ class Known:
         """(len(hours), assets) hours from the last known incident to T; NaN where none in the window."""
         last = np.full((len(hours), self.assets), np.nan, np.float32)
         last_at = np.full(last.shape, NEVER, np.int64)
+        newest_first = np.lexsort((self.occurred, self.asset))[::-1]
+        until = kernels.until_outdone(newest_first, self.asset, self.hour, self.since, self.until)
         kernels.follow_sparse_last(
-            self.asset, self.hour, self.since, self.until, np.zeros(len(self.asset), np.float32), self.occurred,
+            self.asset, self.hour, self.since, until, np.zeros(len(self.asset), np.float32), self.occurred,
             last, last_at, int(hours[0]), window, 0,
         )  # fmt: skip
         elapsed = ((hours * HOUR_US)[:, None] - last_at) / HOUR_US

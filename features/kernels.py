@@ -13,6 +13,7 @@ import numpy as np
 HOUR_US = 3_600_000_000
 MINUTE_US = 60_000_000
 NEVER = np.iinfo(np.int64).min
+FOREVER = np.int64(2**40)  # an hour far beyond any data
 compiled = numba.njit(cache=True, nogil=True)
 
 
@@ -177,6 +178,20 @@ def follow_sparse_last(asset, hour, known, until, value, observed, out, out_at, 
         for t in range(start, stop):
             if observed[i] > out_at[t, asset[i]]:
                 out[t, asset[i]], out_at[t, asset[i]] = value[i], observed[i]
+
+
+@compiled
+def until_outdone(newest_first, asset, hour, known, until):
+    """`until`, or sooner: the hour at which a newer row of the same asset is known for good. Nobody asks after that."""
+    out = until.copy()
+    of, outdone = -1, FOREVER
+    for i in newest_first:
+        if asset[i] != of:
+            of, outdone = asset[i], FOREVER
+        out[i] = min(out[i], outdone)
+        if until[i] == FOREVER:
+            outdone = min(outdone, max(known[i], hour[i]))
+    return out
 
 
 @compiled

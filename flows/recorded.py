@@ -28,5 +28,5 @@ def closing_state(outcomes: Sequence[Outcome], rows: list[dict[str, Any]]) -> St
     """Completed, or failed under a name of its own where some were refused: red for the operator, nothing lost."""
     refused = [outcome.name for outcome in outcomes if outcome.refused]
     if refused:
-        return Failed(name=PARTLY, message=f"refused: {', '.join(refused)}; the others went on", data=rows)
+        return Failed(name=PARTLY, message=f"refused: {', '.join(refused)}; the others went on")
     return Completed(message=f"{len(outcomes)} done", data=rows)

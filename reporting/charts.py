@@ -90,7 +90,7 @@ def reliability(bins: Sequence[ReliabilityBin], *, size: int = 260) -> str:
 
 
 def skill_bars(rows: Sequence[tuple[str, float, float, float]], *, width: int = 430) -> str:
-    """Horizontal bars with intervals: (label, value, low, high). Zero is climatology; to the right is better."""
+    """Horizontal bars with intervals: (label, value, low, high). Zero is the base rate; to the right is better."""
     low = min([0.0] + [r[2] for r in rows])
     high = max([0.01] + [r[3] for r in rows])
     left, right, step = 150, 56, 30
@@ -110,7 +110,7 @@ def skill_bars(rows: Sequence[tuple[str, float, float, float]], *, width: int = 
             f'fill="{fill}"/><line x1="{x(lo):.1f}" y1="{middle}" x2="{x(hi):.1f}" y2="{middle}" stroke="{INK}" '
             f'stroke-width="1.5"/><text x="{width - right + 6}" y="{middle + 4}">{value:+.3f}</text>'
         )
-    return _svg(width, height, "".join(parts), label="skill against climatology")
+    return _svg(width, height, "".join(parts), label="log-loss skill")
 
 
 def legend(edges: Sequence[tuple[float, str]]) -> str:

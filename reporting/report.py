@@ -144,13 +144,13 @@ def _strength(probability: float, highest: float) -> float:
 
 
 def _skill_rows(evaluation: Evaluation) -> list[tuple[str, float, float, float]]:
-    """Log-loss skill against climatology on the same rows; the interval is the paired one where it was computed."""
+    """Log-loss skill of the model and of each baseline on the same rows; 0 is the base rate of the training part."""
     rows = []
     if "log_loss_skill" in evaluation.scores:
         model = evaluation.scores["log_loss_skill"]
         rows.append(("Foresafe model", model.value, model.low, model.high))
     for name, scores in evaluation.baselines.items():
-        if name != "climatology" and "log_loss_skill" in scores:
+        if "log_loss_skill" in scores:
             skill = scores["log_loss_skill"]
             rows.append((NAMES.get(name, name), skill.value, skill.low, skill.high))
     return rows

@@ -52,10 +52,16 @@ def test_the_last_one_out_stops_the_server(tmp_path: Path) -> None:
 
 
 def test_an_exception_stops_the_server(tmp_path: Path) -> None:
-    with pytest.raises(KeyboardInterrupt), Use(pages(tmp_path)) as use:
-        address = use.address(30)
-        raise KeyboardInterrupt
-    assert gone(address, 1)
+    addresses = []
+
+    def interrupted() -> None:
+        with Use(pages(tmp_path)) as use:
+            addresses.append(use.address(30))
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        interrupted()
+    assert gone(addresses[0], 1)
 
 
 @pytest.mark.parametrize("ending", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
@@ -114,7 +120,7 @@ def test_a_server_that_cannot_start_is_one_readable_error(tmp_path: Path) -> Non
         taken.listen()
         service = pages(tmp_path, port=str(taken.getsockname()[1]))
         with (
-            pytest.raises(ForesafeError, match="pages server was not healthy.*Address already in use"),
+            pytest.raises(ForesafeError, match=r"pages server was not healthy.*Address already in use"),
             Use(service) as use,
         ):
             use.address(20)

@@ -10,24 +10,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from contracts.pilot import FeatureChoice
 from contracts.results import Spine
 from features import build_features, feature_infos, training_spine
 from features.library import STATS
 from features.registry import REGISTERED
 from tests.properties import worlds
-from tests.properties.worlds import START, cities, known_by, oracle_incidents, oracle_window
+from tests.properties.worlds import EVERYTHING, START, cities, known_by, oracle_incidents, oracle_window
 
-EVERYTHING = (
-    FeatureChoice(kind="trailing", metrics=("voc_ppb", "wind_m_s"), windows_hours=(1, 3, 30), stats=STATS),
-    FeatureChoice(kind="change", metrics=("voc_ppb",), windows_hours=(1, 24)),
-    FeatureChoice(kind="latest", metrics=("population", "wind_m_s")),
-    FeatureChoice(kind="incident_count", hazards=("fire",), windows_hours=(1, 24, 100)),
-    FeatureChoice(kind="hours_since_incident", hazards=("fire",)),
-    FeatureChoice(kind="neighbour_mean", metrics=("voc_ppb",), hazards=("fire",), windows_hours=(6,), neighbours=2),
-    FeatureChoice(kind="climatology", hazards=("fire",), shrinkage=5),
-    FeatureChoice(kind="calendar"),
-)
 PILOT = worlds.pilot(EVERYTHING, horizon=3, delay=5)
 FIRST, LAST = START + timedelta(hours=20), START + timedelta(hours=worlds.HOURS)
 

@@ -11,6 +11,8 @@ from hypothesis import strategies as st
 
 from contracts.pilot import FeatureChoice, Hazard, Metric, Pilot
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
+from features import leaks
+from features.library import STATS
 
 START = datetime(2025, 3, 8, tzinfo=UTC)  # the next day has 23 hours in Chicago
 HOURS = 60
@@ -22,6 +24,17 @@ METRICS = {
 }
 PROVENANCE = {"partner": "p", "feed": "f", "batch": "x"}
 MINUTES = st.integers(0, HOURS * 60)
+# one choice or more of every registered kind: the property tests and the leak tests run over all of them
+EVERYTHING = (
+    FeatureChoice(kind="trailing", metrics=("voc_ppb", "wind_m_s"), windows_hours=(1, 3, 30), stats=STATS),
+    FeatureChoice(kind="change", metrics=("voc_ppb",), windows_hours=(1, 24)),
+    FeatureChoice(kind="latest", metrics=("population", "wind_m_s")),
+    FeatureChoice(kind="incident_count", hazards=("fire",), windows_hours=(1, 24, 100)),
+    FeatureChoice(kind="hours_since_incident", hazards=("fire",)),
+    FeatureChoice(kind="neighbour_mean", metrics=("voc_ppb",), hazards=("fire",), windows_hours=(6,), neighbours=2),
+    FeatureChoice(kind="climatology", hazards=("fire",), shrinkage=5),
+    FeatureChoice(kind="calendar"),
+)
 
 
 def pilot(choices: tuple[FeatureChoice, ...], *, horizon: int = 1, delay: int = 0) -> Pilot:
@@ -92,6 +105,38 @@ def incidents(draw: st.DrawFn) -> pl.DataFrame:
     return INCIDENTS.conform(pl.DataFrame(rows, schema=INCIDENTS.schema))
 
 
+def readings_of(*rows: tuple[str, str, float, float, float]) -> pl.DataFrame:
+    """Readings written out: asset, metric, hour observed, hour known, value. Hours count from START."""
+    frames = [
+        {
+            "asset_id": asset,
+            "metric": metric,
+            "observed_at": at(60 * observed),
+            "known_at": at(60 * known),
+            "value": value,
+        }
+        for asset, metric, observed, known, value in rows
+    ]
+    return READINGS.conform(pl.DataFrame([{**row, **PROVENANCE} for row in frames], schema=READINGS.schema))
+
+
+def incidents_of(*rows: tuple[str, str, float, float, float]) -> pl.DataFrame:
+    """Fires written out: id, asset, hour occurred, hour known, severity. Hours count from START."""
+    frames = [
+        {
+            "incident_id": i,
+            "asset_id": asset,
+            "occurred_at": at(60 * hour),
+            "known_at": at(60 * known),
+            "severity": severity,
+        }
+        for i, asset, hour, known, severity in rows
+    ]
+    return INCIDENTS.conform(
+        pl.DataFrame([{**row, "hazard": "fire", **PROVENANCE} for row in frames], schema=INCIDENTS.schema)
+    )
+
+
 def assets(*, late_minutes: int = 0) -> pl.DataFrame:
     """Three cells and a station; cell c is known only `late_minutes` after the start."""
     places = {"a": (129.30, 35.50), "b": (129.32, 35.50), "c": (129.39, 35.52), "station": (129.31, 35.51)}
@@ -119,9 +164,7 @@ def cities(draw: st.DrawFn) -> Tables:
 
 def known_by(tables: Tables, as_of: datetime) -> Tables:
     """The same city with every row deleted that nobody knew at `as_of`."""
-    return Tables(
-        *(frame.filter(pl.col("known_at") <= as_of) for frame in (tables.readings, tables.incidents, tables.assets))
-    )
+    return leaks.known_by(tables, np.datetime64(as_of.replace(tzinfo=None), "us"))
 
 
 def shuffled(tables: Tables, seed: int) -> Tables:

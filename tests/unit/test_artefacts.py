@@ -71,9 +71,14 @@ def test_a_killed_stage_leaves_the_old_folder_whole(tmp_path: Path) -> None:
     folder = tmp_path / "out"
     with replaced(folder) as draft:
         write_json(draft / "a.json", {"n": 1})
-    with pytest.raises(KeyboardInterrupt), replaced(folder) as draft:
-        write_json(draft / "a.json", {"n": 2})
-        raise KeyboardInterrupt
+
+    def killed() -> None:
+        with replaced(folder) as draft:
+            write_json(draft / "a.json", {"n": 2})
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        killed()
     assert read_json(folder / "a.json", made_by="test") == {"n": 1}
     assert [path.name for path in tmp_path.iterdir()] == ["out"]
 
