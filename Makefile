@@ -52,10 +52,10 @@ unit: $(READY)
 	@$(BIN)/python -m pytest -m "not slow" tests/unit
 
 bench: $(READY)
-	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python $$script; done
+	@set -e; for script in benchmarks/[a-z]*.py; do echo "== $$script"; $(BIN)/python -m benchmarks.$$(basename $$script .py); done
 
 bench-%: $(READY)
-	@$(BIN)/python benchmarks/$*.py
+	@$(BIN)/python -m benchmarks.$*
 
 up: $(READY)
 	@$(BIN)/foresafe up

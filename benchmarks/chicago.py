@@ -1,7 +1,7 @@
 """The public benchmark of next-hour traffic accidents in Chicago (GSNet, AAAI 2021), by the platform's own path.
 
-    python benchmarks/chicago.py              the test part: the row beside the published table
-    python benchmarks/chicago.py --validate   the validation part alone, for choosing features and parameters
+    python -m benchmarks.chicago              the test part: the row beside the published table
+    python -m benchmarks.chicago --validate   the validation part alone, for choosing features and parameters
 
 Ingest, features, training and calibration are the pilot's (`pilots/chicago`); only the published metric is here.
 Protocol and published rows: Wang et al., GSNet (AAAI 2021), as later papers (RiskContra, MG-STNET) report them.

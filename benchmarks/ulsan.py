@@ -1,6 +1,6 @@
 """How much of what could be known each model of the simulated city knows: log-loss skill, climatology 0, true risk 1.
 
-    python benchmarks/ulsan.py
+    python -m benchmarks.ulsan
 
 Simulation, ingest, features, training and calibration are the platform's stages with the pilot's own parameters
 (`pilots/ulsan`), in a folder that is gone afterwards. The true risk is the simulation's; no stage but this reads it.

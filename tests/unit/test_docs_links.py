@@ -1,4 +1,4 @@
-"""Links between the project's pages resolve; every `make` target and `foresafe` command on a page exists."""
+"""Links between the pages resolve; every `make` target and `foresafe` command that a page names exists."""
 
 from __future__ import annotations
 
@@ -77,8 +77,10 @@ def test_every_foresafe_command_that_a_page_names_exists(page: Path) -> None:
 
 
 def test_links_and_commands_are_seen() -> None:
-    links_in = '# A b: c\n[x](a.md#b) ![y](p.png "t") [z](https://e.org)\n'
-    text = links_in + "```\n[n](no.md)\n$ make demo\n```\n`foresafe check X`\n"
+    text = (
+        '# A b: c\n[x](a.md#b) ![y](p.png "t") [z](https://e.org)\n'
+        "```\n[n](no.md)\n$ make demo\n```\n`foresafe check X`\n"
+    )
     assert links(text) == ["a.md#b", "p.png"]
     assert anchors(text) == {"a-b-c"}
     assert (commands(text, "make"), commands(text, "foresafe")) == ({"demo"}, {"check"})
