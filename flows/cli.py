@@ -10,7 +10,7 @@ import typer
 
 from contracts.errors import ForesafeError
 from flows.services import mlflow_variables
-from flows.settings import adopt, load_settings
+from flows.settings import COMPUTE_VARIABLES, adopt, load_settings
 
 app = typer.Typer(
     help="Forecasts where and when accidents will happen in a city, from what its partners share.",
@@ -225,7 +225,7 @@ def _close(outcomes: list[tuple[str, str]]) -> None:
 
 def main() -> None:
     """The console entry: a refusal is one line on stderr and exit code 2; Ctrl-C is 130."""
-    adopt(mlflow_variables())
+    adopt({**mlflow_variables(), **COMPUTE_VARIABLES})
     try:
         app()
     except ForesafeError as refusal:
