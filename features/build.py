@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 
 import numpy as np
 import polars as pl
 
-from contracts.errors import BadTable
-from contracts.pilot import Metric, Pilot
-from contracts.results import FeatureInfo, Features, IntArray, Spine
+from contracts.errors import BadPilot, BadTable
+from contracts.pilot import FeatureChoice, Metric, Pilot
+from contracts.results import FeatureInfo, Features, Float32Array, IntArray, Spine
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
-from features.binning import Coded, Wanted, build_trails, code
+from features.binning import THREADS, Coded, Wanted, build_trails, code
 from features.hours import as_of_hours
 from features.incidents import known_incidents
 from features.library import baselines
-from features.registry import Column, find
+from features.registry import FeatureFunction, find
 from features.spine import first_known
 from features.view import View, nearest_of
 
@@ -31,41 +34,83 @@ def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
         always two baseline columns a hazard, `{hazard}_climatology` and `{hazard}_recent_rate`.
 
     Raises:
-        BadPilot: a feature kind, statistic or key that does not exist.
+        BadPilot: a feature kind, statistic or key that does not exist, or one feature twice.
         BadTable: a spine row whose asset was not known at its as_of.
     """
-    infos = feature_infos(pilot)
+    described = _described(pilot)
+    infos = tuple(info for part in described for info in part)
     out = np.empty((len(spine), len(infos)), np.float32, order="F")
+    starts = np.cumsum([0, *(len(part) for part in described)])
     hours = as_of_hours(spine.as_of)
     known, coded = first_known(tables.assets), code(tables.readings)
     for rows, first, last in _pieces(hours, known["since"].to_numpy()):
         view = _view(coded, tables.incidents, pilot, known, first, last)
         place = (hours[rows] - first) * len(view.assets) + _positions(view, spine, rows)
-        whole = np.array_equal(place, np.arange(view.shape[0] * view.shape[1])) and len(rows) == len(spine)
-        for j, (_, values) in enumerate(_columns(view)):
-            if whole:
-                out[:, j] = values.ravel()
-            else:
-                out[rows, j] = values.ravel()[place]
-    return Features(spine, out, infos, spec_hash(pilot))
+        whole = len(rows) == len(spine) and np.array_equal(place, np.arange(view.shape[0] * view.shape[1]))
+        fill = partial(_fill, out, view, None if whole else (rows, place))
+        with ThreadPoolExecutor(THREADS) as pool:
+            list(pool.map(fill, _jobs(pilot), starts[:-1]))
+    return Features(spine, out, infos, _hash(pilot, infos))
 
 
 def feature_infos(pilot: Pilot) -> tuple[FeatureInfo, ...]:
-    """What `build_features` would build, in order: the same functions, run on a city without assets."""
-    nobody = first_known(ASSETS.empty())
-    return tuple(info for info, _ in _columns(_view(code(READINGS.empty()), INCIDENTS.empty(), pilot, nobody, 0, 0)))
+    """What `build_features` would build, in order: the same functions, run on a city without assets.
+
+    Raises:
+        BadPilot: a feature kind, statistic or key that does not exist, or one feature twice.
+    """
+    return tuple(info for part in _described(pilot) for info in part)
 
 
 def spec_hash(pilot: Pilot) -> str:
     """Changes when anything that shapes the features does: choices, metrics, hazards, zone, or what they mean."""
-    parts = [pilot.model_dump_json(exclude={"title"}), *(repr(info) for info in feature_infos(pilot))]
+    return _hash(pilot, feature_infos(pilot))
+
+
+def _hash(pilot: Pilot, infos: tuple[FeatureInfo, ...]) -> str:
+    parts = [pilot.model_dump_json(exclude={"title"}), *(repr(info) for info in infos)]
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _columns(view: View) -> Iterator[Column]:
-    for choice in view.pilot.features:
-        yield from find(choice)(view, choice)
-    yield from baselines(view)
+def _described(pilot: Pilot) -> list[list[FeatureInfo]]:
+    """The columns of each job."""
+    nobody = first_known(ASSETS.empty())
+    nothing = _view(code(READINGS.empty()), INCIDENTS.empty(), pilot, nobody, 0, 0)
+    described = [[info for info, _ in function(nothing, choice)] for function, choice in _jobs(pilot)]
+    names = Counter(info.name for part in described for info in part)
+    if twice := [name for name, n in names.items() if n > 1]:
+        raise BadPilot(
+            f"feature {twice[0]!r} is chosen twice", where=f"pilot {pilot.name}: features", fix="take one of them out"
+        )
+    return described
+
+
+def _jobs(pilot: Pilot) -> list[tuple[FeatureFunction, FeatureChoice]]:
+    """Every choice, one metric or hazard at a time: small enough to share among threads."""
+    jobs = [(find(choice), one) for choice in pilot.features for one in _one_by_one(choice)]
+    return jobs + [(baselines, FeatureChoice(kind="baseline", hazards=(hazard,))) for hazard in pilot.hazards]
+
+
+def _one_by_one(choice: FeatureChoice) -> list[FeatureChoice]:
+    metrics = [choice.model_copy(update={"metrics": (metric,), "hazards": ()}) for metric in choice.metrics]
+    hazards = [choice.model_copy(update={"metrics": (), "hazards": (hazard,)}) for hazard in choice.hazards]
+    return metrics + hazards or [choice]
+
+
+def _fill(
+    out: Float32Array,
+    view: View,
+    some: tuple[IntArray, IntArray] | None,
+    job: tuple[FeatureFunction, FeatureChoice],
+    start: int,
+) -> None:
+    """Write one job's columns. `some`: rows of the spine and their places in (hours, assets); None: all in order."""
+    function, choice = job
+    for j, (_, values) in enumerate(function(view, choice), start):
+        if some is None:
+            out[:, j].reshape(values.shape)[...] = values
+        else:
+            out[some[0], j] = values.ravel()[some[1]]
 
 
 def _pieces(hours: IntArray, appearances: IntArray) -> Iterator[tuple[IntArray, int, int]]:

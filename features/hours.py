@@ -44,7 +44,13 @@ def to_instants(hours: IntArray) -> InstantArray:
 
 
 def hour_of(instant: datetime) -> int:
-    """The last whole hour at or before an aware instant."""
+    """The last whole hour at or before an instant.
+
+    Raises:
+        ForesafeError: the instant has no zone.
+    """
+    if instant.tzinfo is None:
+        raise ForesafeError(f"{instant} has no zone", allowed="an aware instant, such as one with tzinfo=UTC")
     return (instant - datetime(1970, 1, 1, tzinfo=UTC)) // timedelta(hours=1)
 
 

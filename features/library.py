@@ -183,14 +183,11 @@ def calendar(view: View, choice: FeatureChoice) -> Iterator[Column]:
         yield info, _for_all(view, values)
 
 
-def baselines(view: View) -> Iterator[Column]:
+def baselines(view: View, choice: FeatureChoice) -> Iterator[Column]:
     """For each hazard, the two past-only probabilities that every model is held against. Always built."""
-    for hazard in view.pilot.hazards:
-        choice = FeatureChoice(kind="baseline", hazards=(hazard,))
-        info = _incident_info(
-            view, choice, hazard, "climatology", "usual risk of this place in this hour of the week", None,
-            unit="probability",
-        )  # fmt: skip
+    for hazard in choice.hazards:
+        words = "usual risk of this place in this hour of the week"
+        info = _incident_info(view, choice, hazard, "climatology", words, None, unit="probability")
         yield info, view.climatology(hazard, shrinkage=BASELINE_SHRINKAGE)
         info = _incident_info(view, choice, hazard, "recent_rate", "risk by the last 30 days", 720, unit="probability")
         yield info, view.recent_rate(hazard, days=30)

@@ -7,7 +7,7 @@ from datetime import datetime
 import numpy as np
 import polars as pl
 
-from contracts.errors import NotEnoughData
+from contracts.errors import ForesafeError, NotEnoughData
 from contracts.pilot import Pilot
 from contracts.results import IntArray, Spine
 from contracts.tables import Tables
@@ -19,7 +19,10 @@ def training_spine(tables: Tables, pilot: Pilot, *, first: datetime, last: datet
 
     Raises:
         NotEnoughData: no such hour, or no scored asset known by then.
+        ForesafeError: `every_hours` below 1, or an instant without a zone.
     """
+    if every_hours < 1:
+        raise ForesafeError(f"every_hours {every_hours}", where="training spine", allowed="1 or more")
     start, stop = hour_of(first), hour_of(last)
     hours = np.arange(-(-start // every_hours) * every_hours, stop + 1, every_hours, dtype=np.int64)
     return _spine(tables, pilot, hours)

@@ -88,3 +88,21 @@ def test_a_reading_outside_its_limits_counts_as_missing() -> None:
     tables = worlds.Tables(worlds.READINGS.conform(worlds.pl.DataFrame(rows)), EMPTY.incidents, EMPTY.assets)
     spine = scoring_spine(tables, pilot, as_of=START + timedelta(hours=1))
     assert build_features(tables, spine, pilot).column("voc_ppb_mean_6h")[0] == pytest.approx(5.0)
+
+
+def test_a_feature_chosen_twice_is_refused() -> None:
+    with pytest.raises(BadPilot, match="'hour_of_day' is chosen twice"):
+        feature_infos(worlds.pilot((FeatureChoice(kind="calendar"), FeatureChoice(kind="calendar"))))
+
+
+@pytest.mark.parametrize("every", [0, -1])
+def test_a_spine_needs_a_step_forward(every: int) -> None:
+    pilot = worlds.pilot((FeatureChoice(kind="calendar"),))
+    with pytest.raises(ForesafeError, match="every_hours"):
+        training_spine(EMPTY, pilot, first=START, last=START, every_hours=every)
+
+
+def test_an_instant_without_a_zone_is_refused() -> None:
+    pilot = worlds.pilot((FeatureChoice(kind="calendar"),))
+    with pytest.raises(ForesafeError, match="has no zone"):
+        scoring_spine(EMPTY, pilot, as_of=START.replace(tzinfo=None))
