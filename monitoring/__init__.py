@@ -1,1 +1,0 @@
-"""Drift, realised performance, and the decision to retrain."""
