@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 
 import numpy as np
 
 from contracts.errors import BadPilot, nearest
-from contracts.pilot import FeatureChoice, Pilot
+from contracts.pilot import FeatureChoice
 from contracts.results import FeatureInfo, Float32Array, FloatArray
 from features.hourly import HOURLY_STATS
 from features.readings import STATS
@@ -26,15 +27,9 @@ def trailing(view: View, choice: FeatureChoice) -> Iterator[Column]:
     for metric in choice.metrics:
         for hours in choice.windows_hours:
             for stat in choice.stats:
-                info = FeatureInfo(
-                    name=f"{metric}_{stat}_{hours}h",
-                    kind=choice.kind,
-                    words=f"{_label(view.pilot, metric)}, {STAT_WORDS[stat]} of the last {hours} h",
-                    unit="" if stat == "count" else view.pilot.metrics[metric].unit,
-                    uses=f"readings in (as_of - {hours} h, as_of] known by as_of",
-                    source=metric,
-                    window_hours=hours,
-                )
+                words = f", {STAT_WORDS[stat]} of the last {hours} h"
+                info = _metric_info(view, choice, metric, f"_{stat}_{hours}h", words, _window(hours), hours)
+                info = replace(info, unit="") if stat == "count" else info
                 yield info, view.window(metric, stat, hours=hours)
 
 
@@ -46,15 +41,9 @@ def hourly(view: View, choice: FeatureChoice) -> Iterator[Column]:
         for own in choice.stats:
             for hours in choice.windows_hours:
                 for stat in ("mean", "max"):
-                    info = FeatureInfo(
-                        name=f"{metric}_{own}_1h_{stat}_{hours}h",
-                        kind=choice.kind,
-                        words=f"{_label(view.pilot, metric)}, {STAT_WORDS[stat]} hourly {STAT_WORDS[own]} of {hours} h",
-                        unit=view.pilot.metrics[metric].unit,
-                        uses=f"readings in (as_of - {hours} h, as_of] known by as_of, hour by hour",
-                        source=metric,
-                        window_hours=hours,
-                    )
+                    words = f", {STAT_WORDS[stat]} hourly {STAT_WORDS[own]} of {hours} h"
+                    uses = f"{_window(hours)}, hour by hour"
+                    info = _metric_info(view, choice, metric, f"_{own}_1h_{stat}_{hours}h", words, uses, hours)
                     yield info, view.hourly_window(metric, own, stat, hours=hours)
 
 
@@ -66,15 +55,9 @@ def hourly_change(view: View, choice: FeatureChoice) -> Iterator[Column]:
         for own in choice.stats:
             now = view.window(metric, own, hours=1)
             for hours in choice.windows_hours:
-                info = FeatureInfo(
-                    name=f"{metric}_{own}_1h_change_{hours}h",
-                    kind=choice.kind,
-                    words=f"{_label(view.pilot, metric)}, change of the hourly {STAT_WORDS[own]} over {hours} h",
-                    unit=view.pilot.metrics[metric].unit,
-                    uses=f"readings of the last hour and of the hour {hours} h ago, known by as_of",
-                    source=metric,
-                    window_hours=hours,
-                )
+                words = f", change of the hourly {STAT_WORDS[own]} over {hours} h"
+                uses = f"readings of the last hour and of the hour {hours} h ago, known by as_of"
+                info = _metric_info(view, choice, metric, f"_{own}_1h_change_{hours}h", words, uses, hours)
                 yield info, now - view.window(metric, own, hours=1, ago=hours)
 
 
@@ -84,15 +67,8 @@ def change(view: View, choice: FeatureChoice) -> Iterator[Column]:
     for metric in choice.metrics:
         now = view.window(metric, "last", hours=24)
         for hours in choice.windows_hours:
-            info = FeatureInfo(
-                name=f"{metric}_change_{hours}h",
-                kind=choice.kind,
-                words=f"{_label(view.pilot, metric)}, change over {hours} h",
-                unit=view.pilot.metrics[metric].unit,
-                uses=f"the newest reading and those of the hour {hours} h ago, known by as_of",
-                source=metric,
-                window_hours=hours,
-            )
+            uses = f"the newest reading and those of the hour {hours} h ago, known by as_of"
+            info = _metric_info(view, choice, metric, f"_change_{hours}h", f", change over {hours} h", uses, hours)
             yield info, now - view.window(metric, "mean", hours=1, ago=hours)
 
 
@@ -102,15 +78,8 @@ def latest(view: View, choice: FeatureChoice) -> Iterator[Column]:
     for metric in choice.metrics:
         static = view.pilot.metrics[metric].static
         values = view.attribute(metric) if static else view.window(metric, "last", hours=168)
-        info = FeatureInfo(
-            name=metric if static else f"{metric}_latest",
-            kind=choice.kind,
-            words=_label(view.pilot, metric),
-            unit=view.pilot.metrics[metric].unit,
-            uses="the newest value known by as_of",
-            source=metric,
-            window_hours=None if static else 168,
-        )
+        suffix, hours = ("", None) if static else ("_latest", 168)
+        info = _metric_info(view, choice, metric, suffix, "", "the newest value known by as_of", hours)
         yield info, values
 
 
@@ -137,15 +106,8 @@ def neighbour_mean(view: View, choice: FeatureChoice) -> Iterator[Column]:
     k = choice.neighbours
     for hours in choice.windows_hours:
         for metric in choice.metrics:
-            info = FeatureInfo(
-                name=f"{metric}_mean_{hours}h_near{k}",
-                kind=choice.kind,
-                words=f"{_label(view.pilot, metric)} nearby, mean of the last {hours} h",
-                unit=view.pilot.metrics[metric].unit,
-                uses=f"readings of the {k} nearest assets in (as_of - {hours} h, as_of] known by as_of",
-                source=metric,
-                window_hours=hours,
-            )
+            words, uses = f" nearby, mean of the last {hours} h", f"{_window(hours)}, of the {k} nearest assets"
+            info = _metric_info(view, choice, metric, f"_mean_{hours}h_near{k}", words, uses, hours)
             yield info, view.neighbour_mean(view.window(metric, "mean", hours=hours), k)
         for hazard in choice.hazards:
             info = _incident_info(
@@ -205,8 +167,23 @@ def _known_stats(choice: FeatureChoice, known: tuple[str, ...]) -> None:
             )
 
 
-def _label(pilot: Pilot, metric: str) -> str:
-    return pilot.metrics[metric].label or metric
+def _window(hours: int) -> str:
+    return f"readings in (as_of - {hours} h, as_of] known by as_of"
+
+
+def _metric_info(
+    view: View, choice: FeatureChoice, metric: str, suffix: str, words: str, uses: str, hours: int | None
+) -> FeatureInfo:
+    limits = view.pilot.metrics[metric]
+    return FeatureInfo(
+        name=metric + suffix,
+        kind=choice.kind,
+        words=(limits.label or metric) + words,
+        unit=limits.unit,
+        uses=uses,
+        source=metric,
+        window_hours=hours,
+    )
 
 
 def _incident_info(
