@@ -24,6 +24,8 @@ app.add_typer(quarantine, name="quarantine", no_args_is_help=True)
 PilotName = Annotated[str, typer.Argument(metavar="PILOT", help="A folder under pilots/, such as ulsan.")]
 Direct = Annotated[bool, typer.Option("--direct", help="Run the stages here, without a Prefect server.")]
 REFUSED, PARTLY = 2, 1
+# LightGBM's waiting threads give way instead of spinning, which slows everything when the cores are shared.
+PATIENT = {"OMP_WAIT_POLICY": "PASSIVE"}
 
 
 @app.command()
@@ -223,7 +225,7 @@ def _close(outcomes: list[tuple[str, str]]) -> None:
 
 def main() -> None:
     """The console entry: a refusal is one line on stderr and exit code 2; Ctrl-C is 130."""
-    adopt(mlflow_variables())
+    adopt({**mlflow_variables(), **PATIENT})
     try:
         app()
     except ForesafeError as refusal:
