@@ -18,8 +18,6 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-quarantine = typer.Typer(help="Rows that were refused: list them, or take them in again after a fix.")
-app.add_typer(quarantine, name="quarantine", no_args_is_help=True)
 
 PilotName = Annotated[str, typer.Argument(metavar="PILOT", help="A folder under pilots/, such as ulsan.")]
 Direct = Annotated[bool, typer.Option("--direct", help="Run the stages here, without a Prefect server.")]
@@ -178,11 +176,28 @@ def status() -> None:
     show_status(load_settings())
 
 
-@quarantine.command("list")
-def quarantine_list(
-    pilot: PilotName, feed: Annotated[str, typer.Option(help="One feed only.")] = "", rows: int = 20
+class Action(StrEnum):
+    """What to do with refused rows."""
+
+    list = "list"
+    replay = "replay"
+
+
+@app.command()
+def quarantine(
+    pilot: PilotName,
+    action: Annotated[Action, typer.Argument(help="Show them, or judge them once more after a contract was mended.")],
+    feed: Annotated[str, typer.Option(help="List one feed only.")] = "",
+    rows: Annotated[int, typer.Option(help="List so many, newest first.")] = 20,
 ) -> None:
-    """The refused rows that were not accepted since, newest first."""
+    """Rows that were refused: list those not accepted since, or take them in again after a fix."""
+    if action is Action.list:
+        _list_refused(pilot, feed, rows)
+    else:
+        _replay_refused(pilot)
+
+
+def _list_refused(pilot: str, feed: str, rows: int) -> None:
     from flows.console import say, table
     from flows.places import outputs_of, pilot_of
     from ingest.quarantine import outstanding
@@ -196,9 +211,7 @@ def quarantine_list(
     say(f"{min(rows, left.height)} of {left.height} refused rows")
 
 
-@quarantine.command("replay")
-def quarantine_replay(pilot: PilotName) -> None:
-    """Judge every refused row once more, after a contract was mended; what passes is taken in."""
+def _replay_refused(pilot: str) -> None:
     from flows import stages
     from flows.console import table
     from flows.each import attempt_each

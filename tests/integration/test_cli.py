@@ -45,7 +45,7 @@ def test_the_command_line_imports_nothing_heavy(empty: Checkout) -> None:
         (("train", "ulsen"), "did you mean 'ulsan'"),
         (("check", "ulsen"), "did you mean 'ulsan'"),
         (("features", "ulsen"), "did you mean 'ulsan'"),
-        (("quarantine", "list", "ulsen"), "did you mean 'ulsan'"),
+        (("quarantine", "ulsen", "list"), "did you mean 'ulsan'"),
         (("score", "ulsan", "--as-of", "tomorrow"), "is not an instant"),
         (("score", "ulsan", "--direct"), "do:"),
         (("train", "ulsan", "--direct"), "do:"),
