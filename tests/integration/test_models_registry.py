@@ -7,6 +7,7 @@ import socket
 import sqlite3
 import subprocess
 import sys
+import sysconfig
 import time
 import urllib.error
 import urllib.request
@@ -43,7 +44,8 @@ AT = datetime(2026, 6, 9, 1, tzinfo=UTC)
 LATER = datetime(2026, 6, 10, 1, tzinfo=UTC)
 
 DOWNSTREAM = """
-import importlib.util, json, sys
+import importlib.util, sys
+sys.path.append(sys.argv[5])  # the libraries, without the .pth file that makes our rooms importable
 for ours in ("contracts", "features", "models", "ingest", "flows"):
     assert importlib.util.find_spec(ours) is None, ours
 import mlflow, pandas as pd
@@ -121,7 +123,11 @@ def test_a_downstream_service_loads_and_scores_without_our_code(walk: Walk, trac
     script = elsewhere / "downstream.py"
     script.write_text(DOWNSTREAM)
     done = subprocess.run(
-        [sys.executable, "-I", str(script), *arguments], cwd=elsewhere, capture_output=True, text=True, check=False
+        [sys.executable, "-I", "-S", str(script), *arguments, sysconfig.get_path("purelib")],
+        cwd=elsewhere,
+        capture_output=True,
+        text=True,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     got = pd.read_parquet(tmp_path / "got.parquet")
