@@ -50,7 +50,7 @@ def verdicts(outcomes: Sequence[Outcome]) -> list[str]:
 
 def score_rows(summary: Row) -> list[Row]:
     """One row a hazard: the highest risk, where, and by which model."""
-    shown = ("hazard", "asset_id", "probability", "band", "model", "version", "degraded")
+    shown = ("hazard", "place", "probability", "band", "model", "version", "degraded")
     return [{key: _short(found[key]) for key in shown} for found in summary["hazards"]]
 
 

@@ -45,15 +45,16 @@ def score(
     built = build_features(tables, scoring_spine(tables, pilot, as_of=as_of or data_instant(tables)), pilot)
     scored = _with_champions(settings, name, built) if released else _with_trained(settings, name, built)
     assets = latest_assets(tables.assets)
+    summary = _summary(scored, assets)
     with replaced(outputs.scores) as draft:
         scored.to_parquet(draft / "scores.parquet", index=False)
         scored.to_csv(draft / "scores.csv", index=False)
         assets.to_parquet(draft / "assets.parquet", index=False)
         write_text(draft / "scores.geojson", geojson(scored, assets))
-        write_json(draft / "scores.json", _summary(scored))
+        write_json(draft / "scores.json", summary)
     if released:
         store.append_scores(pl.from_pandas(scored), run=_run(scored), at=now)
-    return _summary(scored)
+    return summary
 
 
 def report(settings: Settings, name: str, *, now: datetime) -> Summary:
@@ -108,10 +109,12 @@ def _run(scored: pd.DataFrame) -> str:
     return f"score {scored['as_of'].max().isoformat()} {'; '.join(versions)}"
 
 
-def _summary(scored: pd.DataFrame) -> Summary:
+def _summary(scored: pd.DataFrame, assets: pd.DataFrame) -> Summary:
     """as_of, rows, and each hazard's model, highest risk, where it is, and why."""
     highest = scored.loc[scored.groupby("hazard")["probability"].idxmax()]
-    shown = ["hazard", "model", "version", "degraded", "asset_id", "probability", "low", "high", "band", "drivers"]
+    highest = highest.merge(assets[["asset_id", "name"]].rename(columns={"name": "place"}), on="asset_id", how="left")
+    shown = ["hazard", "asset_id", "place", "probability", "low", "high", "band", "drivers"]
+    shown += ["model", "version", "degraded"]
     return {
         "as_of": scored["as_of"].max().isoformat(),
         "rows": len(scored),
