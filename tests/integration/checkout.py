@@ -53,12 +53,17 @@ class Checkout:
         return finished.stdout
 
 
-def small_checkout(folder: Path) -> Checkout:
-    """A clone of the committed project with a city of sixty days."""
+def small_checkout(folder: Path, *, hazards: tuple[str, ...] = ()) -> Checkout:
+    """A clone of the committed project with a city of sixty days.
+
+    hazards: those to train; by default also flood, which so short a city cannot train and the commands must survive.
+    """
     subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(folder)], check=True)
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
     merged = {section: {**keys, **SMALL.get(section, {})} for section, keys in params.items()}
+    if hazards:
+        merged["train"]["hazards"] = list(hazards)
     path.write_text(yaml.safe_dump(merged), encoding="utf-8")
     return Checkout(folder)
 
