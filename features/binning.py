@@ -102,9 +102,11 @@ class _Pass:
 
     def _usual_lags(self) -> tuple[IntArray, list[tuple[int, int]]]:
         """(metrics, lags) -> layer or -1, and each layer's (metric, lag). Any choice gives the same features."""
-        step = max(len(self.coded.value) // SAMPLE, 1)
-        metric = self.metric_of[self.coded.metric[::step]]
-        lag = ceil_hour(self.coded.known[::step]) - ceil_hour(self.coded.observed[::step])
+        n = len(self.coded.value)
+        # drawn, not every n-th: rows come in a rhythm (metric by metric), and a stride in step with it misses some
+        looked_at = np.random.default_rng(0).integers(0, n, SAMPLE) if n > SAMPLE else np.arange(n)
+        metric = self.metric_of[self.coded.metric[looked_at]]
+        lag = ceil_hour(self.coded.known[looked_at]) - ceil_hour(self.coded.observed[looked_at])
         lag = np.clip(lag, 0, MAX_LAG)
         layer_of = np.full((len(self.names), MAX_LAG + 1), -1, np.int64)
         layers: list[tuple[int, int]] = []
