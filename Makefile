@@ -7,7 +7,7 @@ READY := $(VENV)/.ready-$(shell cat requirements.lock pyproject.toml | git hash-
 UV_VENV := .venv-uv
 export PYTHONDONTWRITEBYTECODE :=
 export UV_LINK_MODE := copy
-# threads that wait sleep: with busy waiting, two trainings at a time on two cores take three times as long
+# threads that wait sleep: with busy waiting, two trainings at a time on two cores take far longer than one after the other
 export OMP_WAIT_POLICY := passive
 # DVC's stages say `python`, as they must work in any activated environment: here it is this one.
 export PATH := $(BIN):$(PATH)

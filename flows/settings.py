@@ -20,7 +20,7 @@ from pathlib import Path
 from contracts.errors import NotFound
 
 _MARKS = ("params.yaml", "pilots")
-# LightGBM's threads sleep while they wait, else two jobs on one machine take three times as long.
+# LightGBM's threads sleep while they wait, else two jobs on one machine take far longer than one after the other.
 COMPUTE_VARIABLES = {"OMP_WAIT_POLICY": "passive"}
 # Servers get a clean slate: another profile, home or address of the user's must not leak into them.
 _NOT_INHERITED = ("PREFECT_", "MLFLOW_", "PYTHONDONTWRITEBYTECODE")
