@@ -123,7 +123,7 @@ class Pilot(Frozen):
         return self
 
 
-def read_yaml(path: Path, error: type[BadPilot] = BadPilot) -> dict[str, Any]:
+def read_yaml(path: Path) -> dict[str, Any]:
     """A YAML mapping.
 
     Raises:
@@ -134,9 +134,9 @@ def read_yaml(path: Path, error: type[BadPilot] = BadPilot) -> dict[str, Any]:
     try:
         loaded = yaml.safe_load(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, UnicodeDecodeError) as fault:
-        raise error(f"not YAML: {' '.join(str(fault).split())}", where=str(path)) from fault
+        raise BadPilot(f"not YAML: {' '.join(str(fault).split())}", where=str(path)) from fault
     if not isinstance(loaded, dict):
-        raise error(f"a mapping was expected, got {type(loaded).__name__}", where=str(path))
+        raise BadPilot(f"a mapping was expected, got {type(loaded).__name__}", where=str(path))
     return loaded
 
 
