@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -18,7 +18,7 @@ from contracts.pilot import Hazard, Pilot
 from contracts.results import Float32Array, FloatArray, IntArray
 from features.hourly import hourly_trail
 from features.hours import LocalTime
-from features.incidents import Known, hour_of_week_rates, smoothed_rate
+from features.incidents import History, smoothed_rate
 from features.readings import Trail, newest
 
 EARTH_KM = 6371.0088
@@ -38,7 +38,7 @@ class View:
     lat: FloatArray
     trails: Mapping[str, Trail]
     sources: Mapping[str, IntArray]
-    incidents: Mapping[str, Known]
+    incidents: Mapping[str, History]
     _cache: dict[tuple[object, ...], Float32Array] = field(default_factory=dict, repr=False)
     _hourly: dict[tuple[str, str], Trail] = field(default_factory=dict, repr=False)
 
@@ -87,9 +87,7 @@ class View:
         rule, known = self.pilot.hazards[hazard], self.incidents[hazard]
         expected = np.zeros((len(self.hours), len(self.assets)))
         for ahead in range(rule.horizon_hours):
-            rates = hour_of_week_rates(
-                known, hours=self.hours, delay=rule.reporting_delay_hours, local=self.local_at(ahead)
-            )
+            rates = known.rates(hours=self.hours, delay=rule.reporting_delay_hours, local=self.local_at(ahead))
             expected += smoothed_rate(rates, shrinkage=shrinkage)
         return _probability(expected)
 
@@ -105,17 +103,9 @@ class View:
         rate = (own + 720.0 * city) / (hours + 720.0)
         return _probability(rate * rule.horizon_hours)
 
-    @cached_property
-    def distance_km(self) -> FloatArray:
-        """(A, A) great-circle distances; inf from or to an asset without a place."""
-        return great_circle_km(self.lon, self.lat, self.lon, self.lat)
-
     def neighbours(self, count: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """(A, count) positions of the nearest other assets, ties to the lower id, and which of them exist."""
-        distance = self.distance_km.copy()
-        np.fill_diagonal(distance, np.inf)
-        nearest = np.argsort(np.round(distance, 6), axis=1, kind="stable")[:, :count]
-        return nearest, np.isfinite(np.take_along_axis(distance, nearest, axis=1))
+        return _nearest_others(self.lon.tobytes(), self.lat.tobytes(), count)
 
     def neighbour_mean(self, values: Float32Array, count: int) -> Float32Array:
         """(T, A) mean of the nearest assets' values, over those that have one."""
@@ -137,6 +127,15 @@ def great_circle_km(lon: FloatArray, lat: FloatArray, to_lon: FloatArray, to_lat
     half += np.cos(here_lat[:, None]) * np.cos(there_lat) * np.sin((here_lon[:, None] - there_lon) / 2) ** 2
     distance = 2 * EARTH_KM * np.arcsin(np.sqrt(np.clip(half, 0, 1)))
     return np.where(np.isnan(distance), np.inf, distance)
+
+
+@lru_cache(maxsize=8)  # the same city is asked again at every hour
+def _nearest_others(lon: bytes, lat: bytes, count: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    east, north = np.frombuffer(lon, np.float64), np.frombuffer(lat, np.float64)
+    distance = great_circle_km(east, north, east, north)
+    np.fill_diagonal(distance, np.inf)
+    nearest = np.argsort(np.round(distance, 6), axis=1, kind="stable")[:, :count]
+    return nearest, np.isfinite(np.take_along_axis(distance, nearest, axis=1))
 
 
 def nearest_of(assets: pl.DataFrame, stations: pl.DataFrame) -> IntArray:
