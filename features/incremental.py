@@ -85,13 +85,13 @@ class Kept:
             )
         rows = self._readings.coded(tables.readings)
         self._as_of, self._hour = as_of, hour
-        self.touched = self._readings.advance(rows, hour=hour)
-        self._incidents.advance(tables.incidents, hour=hour)
         if len(tables.assets):
             together = pl.concat([self._assets, tables.assets.select(PLACE_COLUMNS)])
             self._assets = first_known(together).select(PLACE_COLUMNS)
         if len(tables.assets) or hour >= self._next_asset:
             self._settle()
+        self.touched = self._readings.advance(rows, hour=hour)
+        self._incidents.advance(tables.incidents, hour=hour)
 
     def features(self) -> Features:
         """The scoring spine's rows at the last cadence hour at or before `as_of`.

@@ -108,6 +108,11 @@ def raise_window_max(bins, out, lag, window, offset, reach):
     assets = bins.shape[1]
     rows = out.shape[0] + width - 1
     first = reach - stop - width + 1
+    if out.shape[0] == 1:
+        for h in range(max(first, 0), first + width):
+            for a in range(assets):
+                out[0, a] = max(out[0, a], bins[h, a])
+        return
     level = np.full((rows, assets), -np.inf, np.float32)
     for h in range(max(-first, 0), rows):
         for a in range(assets):

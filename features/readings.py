@@ -121,10 +121,11 @@ class Trail:
             bins, width = getattr(layer, name), min(window, layer.gone - offset)
             kernels.raise_window_max(bins if sign > 0 else -bins, out, layer.lag, width, offset, reach)
         rows = self.sparse
-        value = rows.value.astype(np.float32) * sign
-        kernels.raise_sparse_max(
-            rows.asset, rows.hour, rows.since, rows.until, value, out, int(hours[0]), window, offset
-        )
+        if len(rows):
+            value = rows.value.astype(np.float32) * sign
+            kernels.raise_sparse_max(
+                rows.asset, rows.hour, rows.since, rows.until, value, out, int(hours[0]), window, offset
+            )
         out[np.isneginf(out)] = np.nan
         return out if sign > 0 else -out
 

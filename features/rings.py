@@ -64,8 +64,8 @@ class Ring:
                 self._seen[half] = 0
                 for series in self._series.values():
                     series.clear(half)
-        for old in [kept for kept in self._rows if kept <= hour - self.bins]:
-            del self._rows[old]
+        for old in range(self._first, hour - self.bins + 1):
+            self._rows.pop(old, None)
         self.hour = hour
 
     def take(self, rows: RowArray) -> int:

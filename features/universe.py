@@ -53,7 +53,8 @@ class Universe:
 
 def reach_hours(pilot: Pilot) -> int:
     """The longest look back into readings, plus the hour that a change compares with."""
-    return max((hours for choice in pilot.features for hours in choice.windows_hours), default=1) + 168
+    windows = (hours for choice in pilot.features if choice.metrics for hours in choice.windows_hours)
+    return max(windows, default=1) + 168
 
 
 def _serving(pilot: Pilot) -> list[str]:

@@ -59,7 +59,7 @@ class View:
         key = (metric, stat, hours, ago)
         if key not in self._cache:
             values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
-            self._cache[key] = _pick(values, self.sources[metric])
+            self._cache[key] = self._at_assets(metric, values)
         return self._cache[key]
 
     def hourly_window(self, metric: str, hourly: str, stat: str, *, hours: int) -> Float32Array:
@@ -67,11 +67,27 @@ class View:
         key = (metric, hourly)
         if key not in self._hourly:
             self._hourly[key] = hourly_trail(self.trails[metric], hourly)
-        return _pick(self._hourly[key].window(stat, hours=self.hours, window=hours), self.sources[metric])
+        return self._at_assets(metric, self._hourly[key].window(stat, hours=self.hours, window=hours))
 
     def attribute(self, metric: str) -> Float32Array:
         """(T, A) the newest known value of a static metric, however old."""
-        return _pick(newest(self.trails[metric], self.hours), self.sources[metric])
+        return self._at_assets(metric, newest(self.trails[metric], self.hours))
+
+    @cached_property
+    def _own(self) -> frozenset[str]:
+        """Metrics that every asset has its own readings of."""
+        return frozenset(
+            name for name, source in self.sources.items() if np.array_equal(source, np.arange(self.trails[name].assets))
+        )
+
+    def _at_assets(self, metric: str, values: Float32Array) -> Float32Array:
+        """From one column a source to one column an asset."""
+        source = self.sources[metric]
+        if metric in self._own:
+            return values
+        if not values.shape[1]:
+            return np.full((len(values), len(source)), np.nan, np.float32)
+        return np.where(source >= 0, values[:, source], np.float32(np.nan))
 
     def incident_count(self, hazard: str, *, hours: int, ago: int = 0) -> Float32Array:
         """(T, A) incidents in (T - ago - hours, T - ago] that were known by T."""
@@ -145,14 +161,6 @@ def nearest_of(assets: pl.DataFrame, stations: pl.DataFrame) -> IntArray:
     places = (frame[axis].to_numpy() for frame in (assets, stations) for axis in ("lon", "lat"))
     distance = np.round(great_circle_km(*places), 6)
     return np.where(np.isfinite(distance.min(axis=1)), distance.argmin(axis=1), -1)
-
-
-def _pick(values: Float32Array, source: IntArray) -> Float32Array:
-    if np.array_equal(source, np.arange(values.shape[1])):
-        return values
-    if not values.shape[1]:
-        return np.full((len(values), len(source)), np.nan, np.float32)
-    return np.where(source >= 0, values[:, source], np.float32(np.nan))
 
 
 def _probability(expected: FloatArray) -> Float32Array:
