@@ -14,7 +14,7 @@ HOUR_US = 3_600_000_000
 MINUTE_US = 60_000_000
 NEVER = np.iinfo(np.int64).min
 FOREVER = np.int64(2**40)  # an hour far beyond any data
-compiled = numba.njit(cache=True, nogil=True)
+compiled = numba.njit(cache=True, nogil=True, error_model="numpy")  # 0 / 0 is NaN: a window without readings
 
 
 @compiled
@@ -73,34 +73,105 @@ def bin_rows(
 
 
 @compiled
-def add_window_sums(bins, out, lag, window, offset, reach):
-    """out[t, a] += sum of the window's bins. bins: (hours, assets) int64."""
-    stop = max(lag, offset)
-    width = offset + window - stop
-    if width <= 0:
-        return
-    assets = bins.shape[1]
-    running = np.zeros(assets, np.int64)
-    for h in range(max(reach - stop - width + 1, 0), reach - stop):
-        for a in range(assets):
+def _fill_first(running, bins, enters, width):
+    """The window of the first hour, all but its newest bin."""
+    for h in range(max(enters - width + 1, 0), enters):
+        for a in range(len(running)):
             running[a] += bins[h, a]
-    for t in range(out.shape[0]):
-        enters, leaves = reach + t - stop, reach + t - stop - width
-        if enters < 0:
-            continue
-        if leaves >= 0 and t > 0:
-            for a in range(assets):
-                running[a] += bins[enters, a] - bins[leaves, a]
-        else:
-            for a in range(assets):
-                running[a] += bins[enters, a]
-        for a in range(assets):
-            out[t, a] += running[a]
 
 
 @compiled
-def raise_window_max(bins, out, lag, window, offset, reach):
-    """out[t, a] = max(out[t, a], the window's bins), by maxima over powers of two hours. bins: (hours, assets)."""
+def _roll(running, bins, more, t, enters, width):
+    """One hour on: the newest bin enters, the oldest leaves, and what `more` (hours, assets), if any, says changes."""
+    if width > 0 and enters >= 0:
+        leaves = enters - width
+        if t > 0 and leaves >= 0:
+            for a in range(len(running)):
+                running[a] += bins[enters, a] - bins[leaves, a]
+        else:
+            for a in range(len(running)):
+                running[a] += bins[enters, a]
+    if more.size:
+        for a in range(len(running)):
+            running[a] += more[t, a]
+
+
+@compiled
+def window_means(total, count, more_total, more_count, lag, window, offset, reach, middle, fine, out):
+    """out[t, a] = the window's mean, NaN without readings. total, count: (hours, assets); `fine` is a power of two."""
+    stop = max(lag, offset)
+    width = max(offset + window - stop, 0)
+    sums, n = np.zeros(out.shape[1], np.int64), np.zeros(out.shape[1], np.int64)
+    _fill_first(sums, total, reach - stop, width)
+    _fill_first(n, count, reach - stop, width)
+    unit = 1.0 / fine
+    for t in range(out.shape[0]):
+        _roll(sums, total, more_total, t, reach + t - stop, width)
+        _roll(n, count, more_count, t, reach + t - stop, width)
+        for a in range(out.shape[1]):
+            out[t, a] = np.float32(sums[a] / n[a] * unit + middle)
+
+
+@compiled
+def window_spreads(
+    rough, squares, count, more_rough, more_squares, more_count, lag, window, offset, reach, coarse, out
+):
+    """out[t, a] = the window's population standard deviation, NaN without readings."""
+    stop = max(lag, offset)
+    width = max(offset + window - stop, 0)
+    assets = out.shape[1]
+    sums, second, n = np.zeros(assets, np.int64), np.zeros(assets, np.int64), np.zeros(assets, np.int64)
+    _fill_first(sums, rough, reach - stop, width)
+    _fill_first(second, squares, reach - stop, width)
+    _fill_first(n, count, reach - stop, width)
+    for t in range(out.shape[0]):
+        _roll(sums, rough, more_rough, t, reach + t - stop, width)
+        _roll(second, squares, more_squares, t, reach + t - stop, width)
+        _roll(n, count, more_count, t, reach + t - stop, width)
+        for a in range(assets):
+            centred = sums[a] / n[a]
+            variance = second[a] / n[a] - centred * centred
+            out[t, a] = np.float32(np.sqrt(0.0 if variance < 0.0 else variance) / coarse)
+
+
+@compiled
+def window_counts(count, more_count, lag, window, offset, reach, out):
+    stop = max(lag, offset)
+    width = max(offset + window - stop, 0)
+    n = np.zeros(out.shape[1], np.int64)
+    _fill_first(n, count, reach - stop, width)
+    for t in range(out.shape[0]):
+        _roll(n, count, more_count, t, reach + t - stop, width)
+        for a in range(out.shape[1]):
+            out[t, a] = np.float32(n[a])
+
+
+@compiled
+def add_window_steps(bins, steps, lag, window, offset, reach):
+    """steps[t, a] += what changes in the window's sum from t - 1 to t; at t = 0 the whole sum."""
+    stop = max(lag, offset)
+    width = max(offset + window - stop, 0)
+    nothing = np.zeros((0, 0), np.int64)
+    _fill_first(steps[0], bins, reach - stop, width)
+    for t in range(steps.shape[0]):
+        _roll(steps[t], bins, nothing, t, reach + t - stop, width)
+
+
+@compiled
+def add_sparse_steps(asset, hour, known, until, amount, steps, first, window, offset):
+    """Rows in force in `known <= T < until`: what each adds when it enters the window, and takes when it leaves."""
+    for i in range(len(hour)):
+        start = max(max(known[i], hour[i] + offset) - first, 0)
+        stop = min(min(until[i], hour[i] + offset + window) - first, steps.shape[0])
+        if start < stop:
+            steps[start, asset[i]] += amount[i]
+            if stop < steps.shape[0]:
+                steps[stop, asset[i]] -= amount[i]
+
+
+@compiled
+def raise_window_max(bins, out, lag, window, offset, reach, sign):
+    """out[t, a] = max(out[t, a], the window's bins times sign), by maxima over powers of two hours."""
     stop = max(lag, offset)
     width = offset + window - stop
     if width <= 0:
@@ -108,10 +179,11 @@ def raise_window_max(bins, out, lag, window, offset, reach):
     assets = bins.shape[1]
     rows = out.shape[0] + width - 1
     first = reach - stop - width + 1
-    level = np.full((rows, assets), -np.inf, np.float32)
+    level = np.empty((rows, assets), np.float32)
+    level[: min(max(-first, 0), rows)] = -np.inf
     for h in range(max(-first, 0), rows):
         for a in range(assets):
-            level[h, a] = bins[first + h, a]
+            level[h, a] = sign * bins[first + h, a]
     span = 1
     while 2 * span <= width:
         for h in range(rows - 1, span - 1, -1):
@@ -120,7 +192,15 @@ def raise_window_max(bins, out, lag, window, offset, reach):
         span *= 2
     for t in range(out.shape[0]):
         for a in range(assets):
-            out[t, a] = max(out[t, a], level[t + width - 1, a], level[t + span - 1, a])
+            out[t, a] = max(out[t, a], max(level[t + width - 1, a], level[t + span - 1, a]))
+
+
+@compiled
+def settle_max(out, sign):
+    """What no reading has raised is NaN; a lowest value gets its sign back."""
+    for t in range(out.shape[0]):
+        for a in range(out.shape[1]):
+            out[t, a] = np.nan if out[t, a] == -np.inf else sign * out[t, a]
 
 
 @compiled
@@ -139,25 +219,6 @@ def follow_last(last, last_at, out, out_at, lag, window, offset, reach):
                 if n > reach + t - offset - window and n >= 0 and last_at[n, a] > out_at[t, a]:
                     out[t, a] = last[n, a]
                     out_at[t, a] = last_at[n, a]
-
-
-@compiled
-def add_sparse_sums(asset, hour, known, until, amount, out, first, window, offset):
-    """Rows in force in `known <= T < until`: add `amount` to every T whose window holds `hour`. By differences."""
-    if not len(hour):
-        return
-    steps = np.zeros((out.shape[0] + 1, out.shape[1]), np.int64)
-    for i in range(len(hour)):
-        start = max(max(known[i], hour[i] + offset) - first, 0)
-        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[0])
-        if start < stop:
-            steps[start, asset[i]] += amount[i]
-            steps[stop, asset[i]] -= amount[i]
-    running = np.zeros(out.shape[1], np.int64)
-    for t in range(out.shape[0]):
-        for a in range(out.shape[1]):
-            running[a] += steps[t, a]
-            out[t, a] += running[a]
 
 
 @compiled
