@@ -19,54 +19,58 @@ compiled = numba.njit(cache=True, nogil=True, error_model="numpy")  # 0 / 0 is N
 
 @compiled
 def bin_rows(
-    part, parts, metric_code, asset_code, observed, known, value, metric_of, asset_of, universe, widths, low, high,
-    middle, fine, coarse, layer_of, layer_start, seen_start, first_bin, bins, seen, crowded, total, rough, squares,
-    count, highest, lowest, last, last_at, sparse,
+    start, metric_code, asset_code, observed, known, value, from_bin, to_bin, metric_of, asset_of, universe, widths,
+    low, high, middle, fine, coarse, kept, layer_of, layer_start, seen_start, first_bin, bins, seen, crowded, total,
+    rough, squares, count, highest, lowest, last, last_at, sparse, n_sparse,
 ):  # fmt: skip
-    """Put every usable row of this part's assets into its bin; return how many went into `sparse` instead.
+    """Put every usable row of the bins `from_bin .. to_bin - 1` into its bin; return how many are in `sparse` by now.
 
-    A row is usable when metric and asset are wanted, its value is a number within limits, and it lies within the bins.
-    It is sparse when its lag has no layer. A second row for the same minute marks the bin as crowded: perhaps two
-    versions of one reading, which the caller sorts out.
+    A row is usable when metric and asset are wanted, its value is a number within limits, and it is known by the last
+    bin. It is sparse when its lag has no layer: its number, counted from `start`, is put there. A second row for the
+    same minute marks the bin as crowded: perhaps two versions of one reading, which the caller sorts out.
+    kept: (metrics, 4) whether somebody will ask for a metric's spread, highest, lowest, last.
     """
-    n_sparse = 0
     lags = layer_of.shape[1] - 1
+    origin = (first_bin - 1) * HOUR_US + 1  # bin 0 begins here: an hour owns its end, not its beginning
+    from_us, to_us = from_bin * HOUR_US, to_bin * HOUR_US
     for i in range(len(value)):
+        since = observed[i] - origin
+        if since < from_us or since >= to_us:
+            continue
         m = metric_of[metric_code[i]]
         if m < 0:
             continue
         a = asset_of[universe[m], asset_code[i]]
         v = value[i]
-        if a < 0 or a % parts != part or not (low[m] <= v <= high[m]):
+        s = (known[i] - origin) // HOUR_US
+        if a < 0 or s >= bins or not (low[m] <= v <= high[m]):
             continue
-        h = -(-observed[i] // HOUR_US) - first_bin
-        s = -(-known[i] // HOUR_US) - first_bin
-        if h < 0 or h >= bins or s >= bins:
-            continue
+        h = since // HOUR_US
         place = h * widths[m] + a
-        bit = np.uint64(1) << np.uint64((observed[i] % HOUR_US) // MINUTE_US)
+        bit = np.uint64(1) << np.uint64((since - h * HOUR_US) // MINUTE_US)
         mark = seen_start[m] + place
         if seen[mark] & bit:
             crowded[mark] = True
         seen[mark] |= bit
         layer = layer_of[m, min(max(s - h, 0), lags)]
         if layer < 0:
-            sparse[n_sparse] = i
+            sparse[n_sparse] = start + i
             n_sparse += 1
             continue
         place += layer_start[layer]
         centred = v - middle[m]
-        c = np.int64(np.rint(centred * coarse[m]))
         total[place] += np.int64(np.rint(centred * fine[m]))
-        rough[place] += c
-        squares[place] += c * c
         count[place] += 1
+        if kept[m, 0]:
+            c = np.int64(np.rint(centred * coarse[m]))
+            rough[place] += c
+            squares[place] += c * c
         v32 = np.float32(v)
-        if v32 > highest[place]:
+        if kept[m, 1] and v32 > highest[place]:
             highest[place] = v32
-        if v32 < lowest[place]:
+        if kept[m, 2] and v32 < lowest[place]:
             lowest[place] = v32
-        if observed[i] > last_at[place]:
+        if kept[m, 3] and observed[i] > last_at[place]:
             last_at[place] = observed[i]
             last[place] = v32
     return n_sparse
@@ -280,42 +284,46 @@ def count_by_hour_of_week(event_hour, event_asset, event_slot, event_sign, hours
 
 
 @compiled
-def _hourly_stat(stat, total, rough, squares, n, highest, middle, fine, coarse):
-    if stat == 0:
-        return np.float32(total / n / fine + middle)
-    if stat == 1:
-        return highest
+def _hourly_stats(total, rough, squares, n, highest, middle, fine, coarse):
+    """(mean, max, std) of a bin with n readings."""
     centred = rough / n
-    return np.float32(np.sqrt(max(squares / n - centred * centred, 0.0)) / coarse)
+    variance = squares / n - centred * centred
+    spread = np.sqrt(0.0 if variance < 0.0 else variance) / coarse
+    return np.float32(total / n / fine + middle), highest, np.float32(spread)
 
 
 @compiled
-def hourly_values(total, rough, squares, count, highest, stat, middle, fine, coarse, skip, out_fixed, out_count, out):
-    """Each bin's statistic (0 mean, 1 max, 2 std), as a value and in fixed point; bins in `skip` stay empty."""
+def hourly_values(total, rough, squares, count, highest, middle, fine, coarse, skip, fixed, there, value):
+    """Each bin's mean, max and std, as values and in fixed point: (3, hours, assets) each; bins in `skip` stay empty.
+
+    there: (hours, assets) 1 for a bin with a value, which is -inf in the others.
+    """
     for h in range(count.shape[0]):
         for a in range(count.shape[1]):
             n = count[h, a]
             if n == 0 or (skip.size and skip[h, a]):
+                value[0, h, a] = value[1, h, a] = value[2, h, a] = -np.inf
                 continue
-            v = _hourly_stat(stat, total[h, a], rough[h, a], squares[h, a], n, highest[h, a], middle, fine, coarse)
-            out[h, a] = v
-            out_count[h, a] = 1
-            out_fixed[h, a] = np.int64(np.rint((np.float64(v) - middle) * fine))
+            there[h, a] = 1
+            stats = _hourly_stats(total[h, a], rough[h, a], squares[h, a], n, highest[h, a], middle, fine, coarse)
+            for k in range(3):
+                value[k, h, a] = stats[k]
+                fixed[k, h, a] = np.int64(np.rint((np.float64(stats[k]) - middle) * fine))
 
 
 @compiled
 def hourly_states(
-    starts, asset, hour, since, until, value, lags, total, rough, squares, count, highest, stat, middle, fine, coarse
+    starts, asset, hour, since, until, value, lags, total, rough, squares, count, highest, middle, fine, coarse
 ):
-    """The statistic of each touched bin over time: (asset, hour, since, until, value) of every state with a reading.
+    """The statistics of each touched bin over time: (asset, hour, since, until, values) of every state with a reading.
 
     Rows `starts[g] .. starts[g+1]` are bin g's own; total .. highest (bins, lags) are what its layers add, each from
-    the age `lags[k]` on.
+    the age `lags[k]` on. values: (3, n) mean, max and std.
     """
     most = 2 * len(asset) + (len(starts) - 1) * (len(lags) + 1)
     out_asset, out_hour = np.empty(most, np.int64), np.empty(most, np.int64)
     out_since, out_until = np.empty(most, np.int64), np.empty(most, np.int64)
-    out_value = np.empty(most, np.float64)
+    out_value = np.empty((3, most), np.float64)
     n_out = 0
     for g in range(len(starts) - 1):
         begin, end = starts[g], starts[g + 1]
@@ -352,6 +360,8 @@ def hourly_states(
                 out_asset[n_out], out_hour[n_out] = asset[begin], b
                 out_since[n_out] = t
                 out_until[n_out] = times[e + 1] if e + 1 < len(times) else FOREVER
-                out_value[n_out] = _hourly_stat(stat, s, r, q, n, top, middle, fine, coarse)
+                stats = _hourly_stats(s, r, q, n, top, middle, fine, coarse)
+                for k in range(3):
+                    out_value[k, n_out] = stats[k]
                 n_out += 1
-    return out_asset[:n_out], out_hour[:n_out], out_since[:n_out], out_until[:n_out], out_value[:n_out]
+    return out_asset[:n_out], out_hour[:n_out], out_since[:n_out], out_until[:n_out], out_value[:, :n_out]

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from contracts.errors import ForesafeError
 from contracts.pilot import Metric
 from contracts.results import BoolArray, Float32Array, FloatArray, IntArray
 from features import kernels
@@ -85,12 +86,20 @@ class Trail:
     scale: Scale
     layers: tuple[Layer, ...]
     sparse: Rows
+    stats: frozenset[str] = frozenset(STATS)  # what its layers were filled for
 
     def window(self, stat: str, *, hours: IntArray, window: int, offset: int = 0) -> Float32Array:
         """(len(hours), assets) of `stat` over (T - offset - window, T - offset], for consecutive hours T.
 
         NaN where the window holds no reading that was known by T. `std` is the population standard deviation.
         """
+        if stat not in self.stats:
+            raise ForesafeError(
+                f"{stat!r} of readings that were binned for {', '.join(sorted(self.stats)) or 'nothing'}",
+                where="features",
+                cause="a feature that asks for a statistic in some cities and not in others",
+                fix="let it ask for the same statistics whatever the view holds",
+            )
         out = np.empty((len(hours), self.assets), np.float32)
         if stat in ("mean", "std", "count"):
             self._moments(stat, out, hours, window, offset)
