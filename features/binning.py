@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, partial
 from itertools import pairwise
 
 import numpy as np
@@ -113,10 +113,10 @@ def build_trails(coded: Coded, wanted: Mapping[str, Wanted], *, first_bin: int, 
     """One Trail a metric over the bins `first_bin .. last_bin`; rows known only after `last_bin` are left out."""
     moving = {name: want for name, want in wanted.items() if not want.limits.static}
     trails = {
-        name: attribute_trail(_in_force(_rows(coded, _of_metric(coded, name, want), want)), assets=len(want.assets),
-                              limits=want.limits)
-        for name, want in wanted.items() if want.limits.static
-    }  # fmt: skip
+        name: attribute_trail(_attribute(coded, name, want), assets=len(want.assets), limits=want.limits)
+        for name, want in wanted.items()
+        if want.limits.static
+    }
     return trails | (_Pass(coded, moving, first_bin, last_bin - first_bin + 1).trails() if moving else {})
 
 
@@ -160,9 +160,10 @@ class _Pass:
         with ThreadPoolExecutor(THREADS) as pool:
             parts = [pool.submit(self._bin, start, stop, dense, seen, crowded) for start, stop in pairwise(cuts)]
             sparse = np.sort(np.concatenate([part.result() for part in parts]))
-        if crowded.any():
-            sparse = self._take_out(dense, crowded, sparse)
-        return {name: self._trail(m, name, dense, sparse) for m, name in enumerate(self.names)}
+            if crowded.any():
+                sparse = self._take_out(dense, crowded, sparse)
+            build = partial(self._trail, dense, self.coded.take(sparse))
+            return dict(zip(self.names, pool.map(build, range(len(self.names))), strict=True))
 
     def _empty(self) -> _Dense:
         """Only what somebody will ask for is filled, so that the rest costs no memory."""
@@ -212,8 +213,8 @@ class _Pass:
             found.append(rows[crowded[self.seen_start[m] + hour * self.widths[m] + asset]])
         return np.concatenate(found)
 
-    def _trail(self, m: int, name: str, dense: _Dense, sparse: IntArray) -> Trail:
-        want, width = self.wanted[name], int(self.widths[m])
+    def _trail(self, dense: _Dense, sparse: Chunk, m: int) -> Trail:
+        want, width = self.wanted[self.names[m]], int(self.widths[m])
         layers = []
         for layer, (of_metric, lag) in enumerate(self.layers):
             if of_metric == m:
@@ -222,8 +223,8 @@ class _Pass:
                     flat[start : start + width * self.bins].reshape(self.bins, width) for flat in vars(dense).values()
                 )
                 layers.append(Layer(lag, *arrays))
-        mine = sparse[self.metric_of[self.coded.take(sparse).metric] == m]
-        rows = _in_force(_rows(self.coded, mine, want))
+        mine = sparse.take(np.flatnonzero(self.metric_of[sparse.metric] == m))
+        rows = _in_force(mine, self.asset_of[self.universe[m]])
         return Trail(width, self.first_bin, self.scales[m], tuple(layers), rows, want.stats)
 
 
@@ -292,19 +293,15 @@ def _of_metric(coded: Coded, name: str, want: Wanted) -> IntArray:
     return np.concatenate(found)
 
 
-def _rows(coded: Coded, rows: IntArray, want: Wanted) -> pl.DataFrame:
-    taken = coded.take(rows)
-    asset = _positions(coded.assets, want.assets)[taken.asset]
-    return pl.DataFrame(
-        {"asset": asset, "hour": ceil_hour(taken.observed), "observed": taken.observed, "value": taken.value,
-         "known_us": taken.known}
-    )  # fmt: skip
+def _attribute(coded: Coded, name: str, want: Wanted) -> Rows:
+    return _in_force(coded.take(_of_metric(coded, name, want)), _positions(coded.assets, want.assets))
 
 
-def _in_force(frame: pl.DataFrame) -> Rows:
+def _in_force(rows: Chunk, asset_of: IntArray) -> Rows:
     """Each reading's versions with the hours in which they are in force."""
-    if frame.is_empty():
-        nothing = np.zeros(0, np.int64)
-        return Rows(nothing, nothing, nothing, np.zeros(0), nothing, nothing)
+    frame = pl.DataFrame(
+        {"asset": asset_of[rows.asset], "hour": ceil_hour(rows.observed), "observed": rows.observed,
+         "value": rows.value, "known_us": rows.known}
+    )  # fmt: skip
     chosen = in_force(frame, key=["asset", "observed"], content=["value"])
     return Rows(*(chosen[name].to_numpy() for name in ("asset", "hour", "observed", "value", "since", "until")))

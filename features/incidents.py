@@ -30,10 +30,11 @@ class Known:
 
     def counts(self, *, hours: IntArray, window: int, offset: int = 0) -> IntArray:
         """(len(hours), assets) incidents in (T - offset - window, T - offset] known by T, for consecutive hours T."""
-        steps, ones = np.zeros((len(hours), self.assets), np.int64), np.ones(len(self.asset), np.int64)
-        first = int(hours[0])
-        kernels.add_sparse_steps(self.asset, self.hour, self.since, self.until, ones, steps, first, window, offset)
-        counts: IntArray = np.cumsum(steps, axis=0)
+        counts = np.empty((len(hours), self.assets), np.int64)
+        starts, event = kernels.window_events(
+            self.asset, self.hour, self.since, self.until, int(hours[0]), len(hours), window, offset
+        )
+        kernels.count_events(starts, event, self.asset, counts)
         return counts
 
     def hours_since(self, *, hours: IntArray, window: int) -> Float32Array:

@@ -14,6 +14,7 @@ HOUR_US = 3_600_000_000
 MINUTE_US = 60_000_000
 NEVER = np.iinfo(np.int64).min
 FOREVER = np.int64(2**40)  # an hour far beyond any data
+BLOCK = 32  # hours
 compiled = numba.njit(cache=True, nogil=True, error_model="numpy")  # 0 / 0 is NaN: a window without readings
 
 
@@ -101,8 +102,61 @@ def _roll(running, bins, more, t, enters, width):
 
 
 @compiled
-def window_means(total, count, more_total, more_count, lag, window, offset, reach, middle, fine, out):
-    """out[t, a] = the window's mean, NaN without readings. total, count: (hours, assets); `fine` is a power of two."""
+def window_events(asset, hour, known, until, first, hours, window, offset):
+    """When rows in force in `known <= T < until` enter and leave the window, sorted by T (counting sort).
+
+    Returns starts (hours + 1,) and event: hour t's are `event[starts[t] : starts[t + 1]]`, row i as i + 1 where it
+    enters and as -(i + 1) where it leaves.
+    """
+    starts = np.zeros(hours + 1, np.int64)
+    enters, leaves = np.empty(len(hour), np.int64), np.empty(len(hour), np.int64)
+    for i in range(len(hour)):
+        enters[i] = max(max(known[i], hour[i] + offset) - first, 0)
+        leaves[i] = min(min(until[i], hour[i] + offset + window) - first, hours)
+        if enters[i] < leaves[i]:
+            starts[enters[i]] += 1
+            if leaves[i] < hours:
+                starts[leaves[i]] += 1
+    for t in range(1, hours + 1):
+        starts[t] += starts[t - 1]
+    event = np.empty(starts[hours], np.int64)
+    for i in range(len(hour)):
+        if enters[i] < leaves[i]:
+            starts[enters[i]] -= 1
+            event[starts[enters[i]]] = i + 1
+            if leaves[i] < hours:
+                starts[leaves[i]] -= 1
+                event[starts[leaves[i]]] = -(i + 1)
+    return starts, event
+
+
+@compiled
+def _happen(running, t, starts, event, asset, amount):
+    """The events of hour t."""
+    for e in range(starts[t], starts[t + 1]):
+        i = abs(event[e]) - 1
+        running[asset[i]] += amount[i] if event[e] > 0 else -amount[i]
+
+
+@compiled
+def count_events(starts, event, asset, out):
+    """out[t, a] = rows in the window."""
+    running, ones = np.zeros(out.shape[1], np.int64), np.ones(len(asset), np.int64)
+    for t in range(out.shape[0]):
+        _happen(running, t, starts, event, asset, ones)
+        for a in range(out.shape[1]):
+            out[t, a] = running[a]
+
+
+@compiled
+def window_means(
+    total, count, more_total, more_count, starts, event, asset, own_total, own_count, lag, window, offset, reach,
+    middle, fine, out,
+):  # fmt: skip
+    """out[t, a] = the window's mean, NaN without readings, from bins (hours, assets), changes, and rows' events.
+
+    `fine` is a power of two.
+    """
     stop = max(lag, offset)
     width = max(offset + window - stop, 0)
     sums, n = np.zeros(out.shape[1], np.int64), np.zeros(out.shape[1], np.int64)
@@ -112,14 +166,17 @@ def window_means(total, count, more_total, more_count, lag, window, offset, reac
     for t in range(out.shape[0]):
         _roll(sums, total, more_total, t, reach + t - stop, width)
         _roll(n, count, more_count, t, reach + t - stop, width)
+        _happen(sums, t, starts, event, asset, own_total)
+        _happen(n, t, starts, event, asset, own_count)
         for a in range(out.shape[1]):
             out[t, a] = np.float32(sums[a] / n[a] * unit + middle)
 
 
 @compiled
 def window_spreads(
-    rough, squares, count, more_rough, more_squares, more_count, lag, window, offset, reach, coarse, out
-):
+    rough, squares, count, more_rough, more_squares, more_count, starts, event, asset, own_rough, own_squares,
+    own_count, lag, window, offset, reach, coarse, out,
+):  # fmt: skip
     """out[t, a] = the window's population standard deviation, NaN without readings."""
     stop = max(lag, offset)
     width = max(offset + window - stop, 0)
@@ -132,6 +189,9 @@ def window_spreads(
         _roll(sums, rough, more_rough, t, reach + t - stop, width)
         _roll(second, squares, more_squares, t, reach + t - stop, width)
         _roll(n, count, more_count, t, reach + t - stop, width)
+        _happen(sums, t, starts, event, asset, own_rough)
+        _happen(second, t, starts, event, asset, own_squares)
+        _happen(n, t, starts, event, asset, own_count)
         for a in range(assets):
             centred = sums[a] / n[a]
             variance = second[a] / n[a] - centred * centred
@@ -139,15 +199,17 @@ def window_spreads(
 
 
 @compiled
-def window_counts(count, more_count, lag, window, offset, reach, out):
+def window_counts(count, more_count, starts, event, asset, own_count, lag, window, offset, reach, out):
+    """out[t, a] = how many readings the window holds."""
     stop = max(lag, offset)
     width = max(offset + window - stop, 0)
     n = np.zeros(out.shape[1], np.int64)
     _fill_first(n, count, reach - stop, width)
     for t in range(out.shape[0]):
         _roll(n, count, more_count, t, reach + t - stop, width)
+        _happen(n, t, starts, event, asset, own_count)
         for a in range(out.shape[1]):
-            out[t, a] = np.float32(n[a])
+            out[t, a] = n[a]
 
 
 @compiled
@@ -159,18 +221,6 @@ def add_window_steps(bins, steps, lag, window, offset, reach):
     _fill_first(steps[0], bins, reach - stop, width)
     for t in range(steps.shape[0]):
         _roll(steps[t], bins, nothing, t, reach + t - stop, width)
-
-
-@compiled
-def add_sparse_steps(asset, hour, known, until, amount, steps, first, window, offset):
-    """Rows in force in `known <= T < until`: what each adds when it enters the window, and takes when it leaves."""
-    for i in range(len(hour)):
-        start = max(max(known[i], hour[i] + offset) - first, 0)
-        stop = min(min(until[i], hour[i] + offset + window) - first, steps.shape[0])
-        if start < stop:
-            steps[start, asset[i]] += amount[i]
-            if stop < steps.shape[0]:
-                steps[stop, asset[i]] -= amount[i]
 
 
 @compiled
@@ -227,12 +277,22 @@ def follow_last(last, last_at, out, out_at, lag, window, offset, reach):
 
 @compiled
 def raise_sparse_max(asset, hour, known, until, value, out, first, window, offset):
+    """Raise `out` by rows in force. A block of hours that is nowhere lower than a row's value is passed over."""
+    hours, assets = out.shape
+    floor = np.full((hours // BLOCK + 1, assets), np.inf, np.float32)
+    for t in range(hours if len(hour) else 0):
+        for a in range(assets):
+            floor[t // BLOCK, a] = min(floor[t // BLOCK, a], out[t, a])
     for i in range(len(hour)):
-        start = max(max(known[i], hour[i] + offset) - first, 0)
-        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[0])
-        for t in range(start, stop):
-            if value[i] > out[t, asset[i]]:
-                out[t, asset[i]] = value[i]
+        t = max(max(known[i], hour[i] + offset) - first, 0)
+        stop = min(min(until[i], hour[i] + offset + window) - first, hours)
+        a, v = asset[i], value[i]
+        while t < stop:
+            end = min((t // BLOCK + 1) * BLOCK, stop)
+            if v > floor[t // BLOCK, a]:
+                for u in range(t, end):
+                    out[u, a] = max(out[u, a], v)
+            t = end
 
 
 @compiled

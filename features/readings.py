@@ -110,31 +110,29 @@ class Trail:
         return out
 
     def _moments(self, stat: str, out: Float32Array, hours: IntArray, window: int, offset: int) -> None:
-        first, *others = self.layers or (_no_layer(self.assets),)
-        more = {name: self._steps(name, others, hours, window, offset) for name in PARTS[stat]}
-        bins = [getattr(first, name) for name in PARTS[stat]]
-        width = min(window, first.gone - offset)
-        place = first.lag, width, offset, int(hours[0]) - self.first_bin
+        layer, *others = self.layers or (_no_layer(self.assets),)
+        names, rows, first = PARTS[stat], self.sparse, int(hours[0])
+        bins = [getattr(layer, name) for name in names]
+        more = [self._steps(name, others, hours, window, offset) for name in names]
+        events = kernels.window_events(rows.asset, rows.hour, rows.since, rows.until, first, len(hours), window, offset)
+        own = [_amounts(name, rows.value, self.scale) for name in names]
+        given = *bins, *more, *events, rows.asset, *own
+        place = layer.lag, min(window, layer.gone - offset), offset, first - self.first_bin
         if stat == "mean":
-            kernels.window_means(*bins, *more.values(), *place, self.scale.middle, self.scale.fine, out)
+            kernels.window_means(*given, *place, self.scale.middle, self.scale.fine, out)
         elif stat == "std":
-            kernels.window_spreads(*bins, *more.values(), *place, self.scale.coarse, out)
+            kernels.window_spreads(*given, *place, self.scale.coarse, out)
         else:
-            kernels.window_counts(*bins, *more.values(), *place, out)
+            kernels.window_counts(*given, *place, out)
 
     def _steps(self, name: str, layers: list[Layer], hours: IntArray, window: int, offset: int) -> IntArray:
-        """(len(hours), assets) what these layers and the sparse rows change from hour to hour; empty if nothing."""
-        rows = self.sparse
-        if not layers and not len(rows):
+        """(len(hours), assets) what these layers change from hour to hour; empty where there is none."""
+        if not layers:
             return np.zeros((0, 0), np.int64)
-        steps = np.zeros((len(hours), self.assets), np.int64)
+        steps, reach = np.zeros((len(hours), self.assets), np.int64), int(hours[0]) - self.first_bin
         for layer in layers:
             width = min(window, layer.gone - offset)
-            reach = int(hours[0]) - self.first_bin
             kernels.add_window_steps(getattr(layer, name), steps, layer.lag, width, offset, reach)
-        amount = _amounts(name, rows.value, self.scale)
-        first = int(hours[0])
-        kernels.add_sparse_steps(rows.asset, rows.hour, rows.since, rows.until, amount, steps, first, window, offset)
         return steps
 
     def _extreme(self, name: str, out: Float32Array, hours: IntArray, window: int, offset: int) -> None:
