@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
@@ -20,22 +20,26 @@ from features.binning import THREADS, Coded, Wanted, build_trails, code
 from features.hours import as_of_hours
 from features.incidents import known_incidents
 from features.library import baselines
+from features.readings import STATS
 from features.registry import FeatureFunction, find
 from features.spine import first_known
 from features.universe import Universe, reach_hours
 from features.view import View
 
 Job = tuple[FeatureFunction, FeatureChoice, int]
+Asked = Mapping[str, frozenset[str]]  # metric -> statistics
 LONG_GAP = 1000  # hours without a row after which the timeline is built in separate pieces
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a pilot's features are. jobs: each fills some columns, from the one on that it names."""
+    """What a pilot's features are. jobs: each fills some columns, from the one on that it names; asked: what of each
+    metric they ask for."""
 
     jobs: tuple[Job, ...]
     infos: tuple[FeatureInfo, ...]
     spec_hash: str
+    asked: Asked
 
 
 def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
@@ -54,7 +58,7 @@ def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
     hours = as_of_hours(spine.as_of)
     known, coded = first_known(tables.assets), code(tables.readings)
     for rows, first, last in _pieces(hours, known["since"].to_numpy()):
-        view = _view(coded, tables.incidents, pilot, known, first, last)
+        view = _view(coded, tables.incidents, pilot, known, first, last, asked=plan.asked)
         place = (hours[rows] - first) * len(view.assets) + positions_in(view.assets, spine, rows)
         whole = len(rows) == len(spine) and np.array_equal(place, np.arange(view.shape[0] * view.shape[1]))
         write = partial(fill, out, view, None if whole else (rows, place))
@@ -98,7 +102,9 @@ def plan_of(pilot: Pilot) -> Plan:
             f"feature {twice[0]!r} is chosen twice", where=f"pilot {pilot.name}: features", fix="take one of them out"
         )
     parts = [pilot.model_dump_json(exclude={"title"}), *(repr(info) for info in infos)]
-    return Plan(tuple(jobs), tuple(infos), hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16])
+    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    asked = {metric: frozenset(stats) for metric, stats in nothing.asked.items()}
+    return Plan(tuple(jobs), tuple(infos), fingerprint, asked)
 
 
 def _one_by_one(choice: FeatureChoice) -> list[FeatureChoice]:
@@ -129,9 +135,20 @@ def _pieces(hours: IntArray, appearances: IntArray) -> Iterator[tuple[IntArray, 
         yield np.flatnonzero(piece == number), int(stretch[0]), int(stretch[-1])
 
 
-def _view(coded: Coded, incidents: pl.DataFrame, pilot: Pilot, known: pl.DataFrame, first: int, last: int) -> View:
+def _view(
+    coded: Coded,
+    incidents: pl.DataFrame,
+    pilot: Pilot,
+    known: pl.DataFrame,
+    first: int,
+    last: int,
+    *,
+    asked: Asked | None = None,
+) -> View:
+    """asked: the statistics to bin for; every one where it is not known yet."""
     universe = Universe.at(known, pilot, first)
-    wanted = {name: Wanted(metric, universe.lent_by[name]) for name, metric in pilot.metrics.items()}
+    stats = {name: frozenset(STATS) if asked is None else asked.get(name, frozenset()) for name in pilot.metrics}
+    wanted = {name: Wanted(metric, universe.lent_by[name], stats[name]) for name, metric in pilot.metrics.items()}
     return View(
         pilot=pilot,
         hours=np.arange(first, last + 1, dtype=np.int64),

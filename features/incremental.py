@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 
 import numpy as np
@@ -106,8 +107,7 @@ class Kept:
         view = self._view(hourly)
         for job in self._plan.jobs if len(spine) else ():
             fill(out, view, some, job)
-        for metric, stat in hourly:  # a view adds those that a feature asked for and that were not there
-            self._readings.keep_hourly(metric, stat)
+        self._readings.keep_hourly(set(hourly))  # a view adds those that a feature asked for and that were not there
         return Features(spine, out, self._plan.infos, self._plan.spec_hash)
 
     def _settle(self) -> None:
@@ -132,7 +132,7 @@ class Kept:
         whole = np.array_equal(place, np.arange(len(self._universe.assets)))
         return spine, None if whole else (rows, place)
 
-    def _view(self, hourly: dict[tuple[str, str], Trail]) -> View:
+    def _view(self, hourly: dict[str, Mapping[str, Trail]]) -> View:
         universe = self._universe
         return View(
             pilot=self._pilot,

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 import polars as pl
 
 from contracts.pilot import Metric, Pilot
 from contracts.results import IntArray
-from features.binning import Coded, code
+from features.binning import Chunk, Coded, code
 from features.hours import FOREVER, ceil_hour
 from features.readings import Rows, Trail, attribute_trail
 from features.rings import NO_ROWS, ROW, Ring, RowArray, column_of, newest_versions
@@ -57,20 +57,21 @@ class KeptReadings:
     def trails(self) -> dict[str, Trail]:
         return {name: kept.trail() for name, kept in self._kept.items()}
 
-    def hourly(self) -> dict[tuple[str, str], Trail]:
+    def hourly(self) -> dict[str, Mapping[str, Trail]]:
         """By metric and statistic, as a view keeps them."""
-        return {(name, stat): trail for name, ring in self._rings() for stat, trail in ring.hourly().items()}
+        return {name: trails for name, ring in self._rings.items() if (trails := ring.hourly())}
 
-    def keep_hourly(self, metric: str, stat: str) -> None:
-        """From now on keep each hour's own `stat` of a moving metric."""
-        if metric in dict(self._rings()):
-            dict(self._rings())[metric].keep_hourly(stat)
+    def keep_hourly(self, metrics: Iterable[str]) -> None:
+        """From now on keep each hour's own statistics of these, where they move."""
+        for name in self._rings.keys() & metrics:
+            self._rings[name].keep_hourly()
 
     def _code(self, asset: str) -> int:
         return self._codes.setdefault(asset, len(self._codes))
 
-    def _rings(self) -> Iterator[tuple[str, Ring]]:
-        yield from ((name, kept) for name, kept in self._kept.items() if isinstance(kept, Ring))
+    @property
+    def _rings(self) -> dict[str, Ring]:
+        return {name: kept for name, kept in self._kept.items() if isinstance(kept, Ring)}
 
 
 class Attribute:
@@ -113,12 +114,18 @@ class Attribute:
 def _usable(coded: Coded, name: str, limits: Metric, codes: IntArray) -> RowArray:
     if name not in coded.metrics:
         return NO_ROWS
-    mine = np.flatnonzero(coded.metric == coded.metrics.index(name))
-    value = coded.value[mine]
+    number = coded.metrics.index(name)
+    parts = [_usable_of(chunk, number, limits, codes) for chunk in coded.chunks]
+    return parts[0] if len(parts) == 1 else np.concatenate([NO_ROWS, *parts])
+
+
+def _usable_of(chunk: Chunk, number: int, limits: Metric, codes: IntArray) -> RowArray:
+    mine = np.flatnonzero(chunk.metric == number)
+    value = chunk.value[mine]
     inside = (value >= limits.low) & (value <= limits.high)
     if not inside.all():
         mine, value = mine[inside], value[inside]
     rows = np.empty(len(mine), ROW)
-    rows["asset"], rows["value"] = codes[coded.asset[mine]], value
-    rows["observed"], rows["known"] = coded.observed[mine], coded.known[mine]
+    rows["asset"], rows["value"] = codes[chunk.asset[mine]], value
+    rows["observed"], rows["known"] = chunk.observed[mine], chunk.known[mine]
     return rows

@@ -17,7 +17,7 @@ import numpy.typing as npt
 from contracts.pilot import Metric
 from contracts.results import IntArray
 from features import kernels
-from features.hourly import HOURLY_STATS
+from features.hourly import HOURLY_STATS, SERIES_STATS
 from features.hours import ceil_hour
 from features.kernels import NEVER
 from features.readings import Layer, Rows, Scale, Trail
@@ -52,7 +52,7 @@ class Ring:
         self._crowded = np.zeros(shape, bool)
         self._touched_by = np.zeros(shape, np.int64)
         self._batch = 0
-        self._series: dict[str, _Series] = {}
+        self._series: _Series | None = None
         self._bin(_joined([part for parts in self._rows.values() for part in parts]))
 
     def move_to(self, hour: int) -> None:
@@ -62,8 +62,8 @@ class Ring:
                 for name, nothing in _EMPTY.items():
                     getattr(self._both, name)[half] = nothing
                 self._seen[half] = 0
-                for series in self._series.values():
-                    series.clear(half)
+                if self._series:
+                    self._series.clear(half)
         for old in range(self._first, hour - self.bins + 1):
             self._rows.pop(old, None)
         self.hour = hour
@@ -81,23 +81,23 @@ class Ring:
         return Trail(self._width, self._first, self._scale, (layer,), NOTHING)
 
     def hourly(self) -> dict[str, Trail]:
-        """By statistic, the series that are kept."""
+        """By statistic, the series of each hour's own, where they are kept."""
         start = self._first % self.bins
-        cut = slice(start, start + self.bins)
-        return {stat: self._hourly_trail(series.layer(cut)) for stat, series in self._series.items()}
+        layers = self._series.layers(slice(start, start + self.bins)) if self._series else {}
+        return {
+            stat: Trail(self._width, self._first, self._scale, (layer,), NOTHING, SERIES_STATS)
+            for stat, layer in layers.items()
+        }
 
-    def keep_hourly(self, stat: str) -> None:
-        """From now on keep each hour's own `stat` too."""
-        if stat not in self._series:
-            self._series[stat] = _Series.empty((2 * self.bins, self._width))
-            self._refresh(stat, np.arange(self._seen.size))
+    def keep_hourly(self) -> None:
+        """From now on keep each hour's own mean, max and spread too."""
+        if self._series is None:
+            self._series = _Series.empty((2 * self.bins, self._width))
+            self._refresh(self._series, np.arange(self._seen.size))
 
     @property
     def _first(self) -> int:
         return self.hour - self.bins + 1
-
-    def _hourly_trail(self, layer: Layer) -> Trail:
-        return Trail(self._width, self._first, self._scale, (layer,), NOTHING)
 
     def _places(self, rows: RowArray) -> IntArray:
         """Where in the flat bins each row belongs, -1 where its asset has no column."""
@@ -111,8 +111,8 @@ class Ring:
             self._crowded.ravel()[crowded] = False
             self._fill_again(crowded)
         self._mirror(touched)
-        for stat in self._series:
-            self._refresh(stat, touched)
+        if self._series:
+            self._refresh(self._series, touched)
         return len(touched)
 
     def _add(self, rows: RowArray, *, trusted: bool) -> IntArray:
@@ -145,40 +145,50 @@ class Ring:
             flat = getattr(self._both, name).ravel()
             flat[places + self._seen.size // 2] = flat[places]
 
-    def _refresh(self, stat: str, places: IntArray) -> None:
-        series = self._series[stat]
+    def _refresh(self, series: _Series, places: IntArray) -> None:
         parts = [
             getattr(self._both, name).ravel()[places][None]
             for name in ("total", "rough", "squares", "count", "highest")
         ]
         made = _Series.empty((1, len(places)))
         kernels.hourly_values(
-            *parts, HOURLY_STATS.index(stat), self._scale.middle, self._scale.fine, self._scale.coarse,
-            np.zeros((0, 0), bool), made.fixed, made.count, made.value,
+            *parts, self._scale.middle, self._scale.fine, self._scale.coarse, np.zeros((0, 0), bool), made.fixed,
+            made.there, made.value,
         )  # fmt: skip
-        for kept, new in zip(vars(series).values(), vars(made).values(), strict=True):
-            kept.ravel()[places] = new[0]
-            kept.ravel()[(places + self._seen.size // 2) % self._seen.size] = new[0]
+        twins = (places + self._seen.size // 2) % max(self._seen.size, 1)
+        series.put(places, made)
+        series.put(twins, made)
 
 
 @dataclass(frozen=True)
 class _Series:
-    """Each hour's own statistic, in fixed point and as a value. Arrays (hours, assets)."""
+    """Each hour's own statistics, as values and in fixed point, (stats, hours, assets); there: 1 for a bin with any."""
 
     fixed: IntArray
-    count: IntArray
+    there: IntArray
     value: npt.NDArray[np.float32]
 
     @staticmethod
     def empty(shape: tuple[int, int]) -> _Series:
-        return _Series(np.zeros(shape, np.int64), np.zeros(shape, np.int64), np.full(shape, -np.inf, np.float32))
+        many = (len(HOURLY_STATS), *shape)
+        return _Series(np.zeros(many, np.int64), np.zeros(shape, np.int64), np.full(many, -np.inf, np.float32))
 
     def clear(self, slot: int) -> None:
-        self.fixed[slot], self.count[slot], self.value[slot] = 0, 0, -np.inf
+        self.fixed[:, slot], self.there[slot], self.value[:, slot] = 0, 0, -np.inf
 
-    def layer(self, cut: slice) -> Layer:
-        value = self.value[cut]
-        return Layer(0, self.fixed[cut], NONE, NONE, self.count[cut], value, value, value, NONE)
+    def put(self, places: IntArray, made: _Series) -> None:
+        """Bins of `made`, one after another, into these places of the flat bins."""
+        self.there.ravel()[places] = made.there[0]
+        for k in range(len(HOURLY_STATS)):
+            self.fixed[k].ravel()[places] = made.fixed[k, 0]
+            self.value[k].ravel()[places] = made.value[k, 0]
+
+    def layers(self, cut: slice) -> dict[str, Layer]:
+        values = [self.value[k, cut] for k in range(len(HOURLY_STATS))]
+        return {
+            stat: Layer(0, self.fixed[k, cut], NONE, NONE, self.there[cut], values[k], values[k], values[k], NONE)
+            for k, stat in enumerate(HOURLY_STATS)
+        }
 
 
 _EMPTY: dict[str, float] = {
