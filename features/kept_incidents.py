@@ -21,7 +21,6 @@ from features.hours import FOREVER, HOUR_US, LocalTime
 from features.incidents import Rates
 
 NEVER_MORE = int(FOREVER)
-COLUMNS = ("incident_id", "known_at", "occurred_at", "asset_id", "hazard", "severity")
 
 
 class Version(NamedTuple):
@@ -200,6 +199,7 @@ class Tally:
 
 
 def _versions(incidents: pl.DataFrame) -> Iterable[tuple[str, Version]]:
-    frame = incidents.select(COLUMNS).with_columns(pl.col("known_at", "occurred_at").dt.timestamp("us"))
-    for name, known, occurred, asset_id, hazard, severity in frame.iter_rows():
+    instants = (incidents[name].to_physical().to_list() for name in ("known_at", "occurred_at"))  # µs
+    others = (incidents[name].to_list() for name in ("incident_id", "asset_id", "hazard", "severity"))
+    for known, occurred, name, asset_id, hazard, severity in zip(*instants, *others, strict=True):
         yield name, Version(known, occurred, asset_id, hazard, severity != severity, severity)
