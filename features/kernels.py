@@ -399,10 +399,10 @@ def hourly_states(
         for i in range(begin, end):
             times[len(lags) + 2 * (i - begin)] = max(since[i], b)
             times[len(lags) + 2 * (i - begin) + 1] = until[i]
-        times = np.unique(times)
+        times.sort()
         for e in range(len(times)):
             t = times[e]
-            if t >= FOREVER:
+            if t >= FOREVER or (e + 1 < len(times) and times[e + 1] == t):
                 continue
             s, r, q, n, top = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.float32(-np.inf)
             for k in range(len(lags)):
