@@ -19,7 +19,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def read_instant(text: str, *, zone: str) -> datetime:
+def read_instant(text: str, *, zone: str, where: str = "--as-of") -> datetime:
     """An ISO 8601 instant in UTC; without an offset it is the pilot's local time.
 
     Raises:
@@ -30,13 +30,13 @@ def read_instant(text: str, *, zone: str) -> datetime:
     except ValueError as fault:
         raise ForesafeError(
             f"{text!r} is not an instant",
-            where="--as-of",
+            where=where,
             allowed="2025-06-01T09:00 (the pilot's time) or 2025-06-01T00:00:00+00:00",
         ) from fault
     local = given if given.tzinfo is not None else given.replace(tzinfo=ZoneInfo(zone))
     instant = local.astimezone(UTC)
     if given.tzinfo is None and instant.astimezone(local.tzinfo).replace(tzinfo=None) != given:
-        raise ForesafeError(f"{text!r} does not exist in {zone}", where="--as-of", cause="the clocks were put forward")
+        raise ForesafeError(f"{text!r} does not exist in {zone}", where=where, cause="the clocks were put forward")
     return instant
 
 
