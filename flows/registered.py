@@ -8,7 +8,7 @@ from flows.console import say, table
 from flows.instants import in_seoul, now, read_instant
 from flows.places import zone_of_model
 from flows.settings import Settings, operator
-from flows.stages.release import tracking_of
+from flows.tracking import tracking_of
 
 
 def show_history(settings: Settings, model: str, at: str) -> None:

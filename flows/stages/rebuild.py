@@ -14,7 +14,7 @@ from flows.material import fit, git_revision, lock_digest, material_of
 from flows.places import outputs_of
 from flows.settings import Settings
 from flows.stages.data import training_set
-from flows.stages.release import tracking_of
+from flows.tracking import tracking_of
 
 if TYPE_CHECKING:
     from models.rebuilt import FileComparison

@@ -19,6 +19,7 @@ from flows.outputs import Outputs
 from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
 from flows.stages.learn import evaluate, train
+from flows.tracking import tracking_of
 
 if TYPE_CHECKING:
     from models.fit import Fitted
@@ -28,15 +29,6 @@ if TYPE_CHECKING:
 
 Summary = dict[str, Any]
 GOLDEN_ROWS = 50
-
-
-def tracking_of(settings: Settings) -> Tracking:
-    """MLflow as the settings say; beside its own database its files go there too, a server keeps its own."""
-    from models.registry import Tracking
-
-    local = settings.mlflow_uri.startswith("sqlite:///")
-    (settings.state / "mlflow").mkdir(parents=True, exist_ok=True)
-    return Tracking(settings.mlflow_uri, artifacts=(settings.state / "mlflow" / "artifacts").as_uri() if local else "")
 
 
 def track(settings: Settings, name: str, hazard: str) -> Summary:
