@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import polars as pl
-
 from contracts.errors import ForesafeError, NotEnoughData
-from contracts.pilot import Pilot
-from contracts.tables import Tables
+
+if TYPE_CHECKING:  # importing Polars costs what a rollback does not have
+    from contracts.pilot import Pilot
+    from contracts.tables import Tables
 
 SEOUL = ZoneInfo("Asia/Seoul")
 
@@ -72,6 +73,8 @@ def first_instant(tables: Tables, pilot: Pilot, *, history_days: float) -> datet
     Raises:
         NotEnoughData: the store is empty, or shorter than that.
     """
+    import polars as pl
+
     flowing = [name for name, metric in pilot.metrics.items() if not metric.static]
     observed = tables.readings.filter(pl.col("metric").is_in(flowing))["observed_at"]
     times = observed if len(observed) else tables.incidents["occurred_at"]

@@ -56,6 +56,8 @@ def main(arguments: list[str]) -> int:
         tracking_uri, model_uri, golden = arguments
         predict = by_mlflow(tracking_uri, model_uri)
     else:
+        for companion in ("dask", "sklearn", "matplotlib"):  # LightGBM tries to import them; half a second saved
+            sys.modules[companion] = None  # type: ignore[assignment]
         import lightgbm  # noqa: F401  # the caller is not ready yet; the model's code needs it anyway
 
         folder, golden = json.loads(sys.stdin.readline())
