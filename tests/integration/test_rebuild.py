@@ -12,9 +12,10 @@ from deltalake import DeltaTable
 
 from contracts.errors import BadSource
 from flows.settings import load_settings
+from flows.stages import release
 from flows.stages.rebuild import rebuild
 from ingest.store import Store
-from models.registry import Tracking, find_version
+from models.registry import Tracking, champion_version, find_version, history
 from tests.integration.small_city import PARAMS, foresafe, make_champion, make_small_city
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -110,6 +111,24 @@ def test_history_and_rollback_on_the_command_line(city: Path) -> None:
     assert "too many false alarms" in said(city, "history", MODEL)
     assert "no earlier champion" in said(city, "rollback", MODEL, code=2)
     assert "no version '7'" in said(city, "rollback", MODEL, "--to", "7", code=2)
+
+
+def test_a_champion_that_does_not_load_refuses_and_stays(city: Path) -> None:
+    """Recorded with the challenger's version; the way out is a rollback, and the refusal says so."""
+    champion = champion_version(tracking(city), MODEL)
+    assert champion is not None
+    (booster,) = (city / "var" / "mlflow").rglob(f"{champion.run_id}/**/booster-1.txt")
+    whole = booster.read_bytes()
+    booster.write_bytes(whole[:1000])
+    at = datetime(2027, 1, 1, tzinfo=UTC)
+    summary = release(load_settings(city, {}), "ulsan", "chemical_release", now=at)
+    booster.write_bytes(whole)
+    assert (summary["kind"], summary["champion"], summary["version"]) == ("refuse", False, "2")
+    assert "champion" in {rule["name"] for rule in summary["inputs"]["rules"] if not rule["passed"]}
+    assert champion_version(tracking(city), MODEL) == champion
+    (event,) = [event for event in history(tracking(city), MODEL) if event.at == at and event.kind == "refuse"]
+    assert "SHA-256 differs" in event.words
+    assert f"foresafe rollback {MODEL}" in event.words
 
 
 def test_what_the_store_or_the_registry_lost_is_refused(city: Path) -> None:
