@@ -52,6 +52,7 @@ def test_going_back_twice_goes_back_two_releases() -> None:
     assert earlier_champion(moves("+1", "+2", "+3", "-2", "-1")) is None
     assert earlier_champion(moves("+1", "+2", "+3", "-2", "+4")) == "2"
     assert earlier_champion(moves("+1", "+2", "-3")) == "2"
+    assert earlier_champion(moves("+1", "+2", "-1", "-2")) == "1"
     assert earlier_champion(moves("+1", "?2")) is None
     assert earlier_champion(moves("+1", "+2", "+1")) == "2"
 
