@@ -233,6 +233,11 @@ def raise_window_max(bins, out, lag, window, offset, reach, sign):
     assets = bins.shape[1]
     rows = out.shape[0] + width - 1
     first = reach - stop - width + 1
+    if out.shape[0] == 1:
+        for h in range(max(first, 0), first + width):
+            for a in range(assets):
+                out[0, a] = max(out[0, a], sign * bins[h, a])
+        return
     level = np.empty((rows, assets), np.float32)
     level[: min(max(-first, 0), rows)] = -np.inf
     for h in range(max(-first, 0), rows):
@@ -425,3 +430,38 @@ def hourly_states(
                     out_value[k, n_out] = stats[k]
                 n_out += 1
     return out_asset[:n_out], out_hour[:n_out], out_since[:n_out], out_until[:n_out], out_value[:, :n_out]
+
+
+@compiled
+def add_to_bins(
+    place, observed, value, middle, fine, coarse, trusted, seen, crowded, batch, touched_by, touched, total, rough,
+    squares, count, highest, lowest, last, last_at,
+):  # fmt: skip
+    """Add readings to flat bins, and list each bin that they touch in `touched`; return how many those are.
+
+    As in `bin_rows`, a second row for the same minute marks a bin as crowded, unless the rows are `trusted` to be one
+    version of each reading.
+    """
+    n_touched = 0
+    for i in range(len(place)):
+        p = place[i]
+        if touched_by[p] != batch:
+            touched_by[p] = batch
+            touched[n_touched] = p
+            n_touched += 1
+        bit = np.uint64(1) << np.uint64((observed[i] % HOUR_US) // MINUTE_US)
+        if not trusted and seen[p] & bit:
+            crowded[p] = True
+        seen[p] |= bit
+        centred = value[i] - middle
+        c = np.int64(np.rint(centred * coarse))
+        total[p] += np.int64(np.rint(centred * fine))
+        rough[p] += c
+        squares[p] += c * c
+        count[p] += 1
+        v32 = np.float32(value[i])
+        highest[p] = max(highest[p], v32)
+        lowest[p] = min(lowest[p], v32)
+        if observed[i] > last_at[p]:
+            last_at[p], last[p] = observed[i], v32
+    return n_touched
