@@ -138,7 +138,7 @@ def _view(coded: Coded, incidents: pl.DataFrame, pilot: Pilot, known: pl.DataFra
         assets=assets,
         lon=universe["lon"].to_numpy(),
         lat=universe["lat"].to_numpy(),
-        trails=build_trails(coded, wanted, first_bin=first - _reach_hours(pilot), last_bin=last),
+        trails=build_trails(coded, wanted, first_bin=first - reach_hours(pilot), last_bin=last),
         sources={name: positions for name, (_, positions) in sources.items()},
         incidents={
             name: known_incidents(incidents, assets=assets, hazard=name, rule=rule)
@@ -163,7 +163,7 @@ def _source_assets(metric: Metric, there: pl.DataFrame, universe: pl.DataFrame) 
     return tuple(stations["asset_id"].to_list()), nearest_of(universe, stations)
 
 
-def _reach_hours(pilot: Pilot) -> int:
+def reach_hours(pilot: Pilot) -> int:
     """The longest look back into readings, plus the hour that a change compares with."""
     return max((hours for choice in pilot.features for hours in choice.windows_hours), default=1) + 168
 
