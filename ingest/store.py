@@ -11,12 +11,15 @@ import json
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial, reduce
+from operator import and_
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
@@ -27,6 +30,7 @@ from contracts.tables import ASSETS, INCIDENTS, QUARANTINE, READINGS, SCORES, Ta
 
 SPECS = {spec.name: spec for spec in (READINGS, INCIDENTS, ASSETS, QUARANTINE, SCORES)}
 TIMES = {"readings": "observed_at", "incidents": "occurred_at", "assets": "known_at"}
+READ_BY_FEATURES = ("asset_id", "metric", "observed_at", "known_at", "value")
 _ATTEMPTS = 12
 _ROW_GROUP = 1 << 20
 
@@ -100,8 +104,40 @@ class Store:
         """The rows of one feed in a time range, from the files whose statistics say they may hold some."""
         column = pl.col(TIMES[table])
         rows = (pl.col("feed") == feed) & column.is_between(first, last)
-        frames = [f.filter(rows) for f in self._files(table, None, near=(TIMES[table], feed, first, last))]
+        may_hold = partial(_may_hold, column=TIMES[table], first=first, last=last, feed=feed)
+        frames = [f.filter(rows) for f in self._files(table, None, may_hold)]
         return pl.concat(frames) if frames else SPECS[table].empty()
+
+    def readings(
+        self,
+        *,
+        after: datetime | None = None,
+        until: datetime | None = None,
+        metrics: Sequence[str] | None = None,
+        version: int | None = None,
+    ) -> pl.DataFrame:
+        """The columns that features read, of the readings observed in (after, until], of some metrics only or of all.
+
+        Files, and row groups in them, whose statistics say that they hold none are left alone.
+        """
+        wanted = [
+            *([pc.field("observed_at") > after] if after else []),
+            *([pc.field("observed_at") <= until] if until else []),
+            *([pc.field("metric").isin(list(metrics))] if metrics is not None else []),
+        ]
+        rows = reduce(and_, wanted) if wanted else None
+        may_hold = partial(_may_hold, column="observed_at", first=after, last=until)
+        frames = list(self._files("readings", version, may_hold, columns=READ_BY_FEATURES, rows=rows))
+        return pl.concat(frames) if frames else READINGS.empty().select(READ_BY_FEATURES)
+
+    def scan(self, table: str, columns: Sequence[str], *, version: int | None = None) -> Iterator[pl.DataFrame]:
+        """Some columns of a table, a million rows at a time: for what is counted over more than memory holds."""
+        delta = self._open(table, version)
+        for path in pl.DataFrame(delta.get_add_actions(flatten=True))["path"].sort() if delta is not None else ():
+            where = self.root / table / path
+            with _verified(f"{table}/{path}"), pq.ParquetFile(where, page_checksum_verification=True) as file:
+                for batch in file.iter_batches(_ROW_GROUP, columns=list(columns)):
+                    yield pl.DataFrame(batch)
 
     def append_scores(self, frame: pl.DataFrame, *, run: str, at: datetime) -> bool:
         """Keep forecasts; the same run again changes nothing."""
@@ -174,26 +210,41 @@ class Store:
         delta.create_write_transaction([action], mode, _arrow_schema(SPECS[table]), commit_properties=done)
 
     def _files(
-        self, table: str, version: int | None, near: tuple[str, str, datetime, datetime] | None = None
+        self,
+        table: str,
+        version: int | None,
+        may_hold: Callable[[Mapping[str, object]], bool] = lambda _: True,
+        *,
+        columns: Sequence[str] | None = None,
+        rows: pc.Expression | None = None,
     ) -> Iterator[pl.DataFrame]:
         delta = self._open(table, version)
         if delta is None:
             return
         for action in pl.DataFrame(delta.get_add_actions(flatten=True)).sort("path").iter_rows(named=True):
-            if near is None or _may_hold(action, *near):
-                yield self._load(table, str(action["path"]))
+            if may_hold(action):
+                yield self._load(table, str(action["path"]), columns, rows)
 
-    def _load(self, table: str, path: str) -> pl.DataFrame:
-        try:
-            arrow = pq.read_table(self.root / table / path, page_checksum_verification=True)
-        except (pa.ArrowException, OSError) as error:
-            raise BadTable(
-                f"a stored file is damaged: {error}",
-                where=f"{table}/{path}",
-                cause="the disk",
-                fix="restore it from a copy, or ingest its batches into a new store",
-            ) from error
-        return pl.DataFrame(arrow).cast(SPECS[table].schema)  # type: ignore[arg-type]
+    def _load(self, table: str, path: str, columns: Sequence[str] | None, rows: pc.Expression | None) -> pl.DataFrame:
+        names = list(SPECS[table].schema) if columns is None else list(columns)
+        with _verified(f"{table}/{path}"):
+            arrow = pq.read_table(
+                self.root / table / path, columns=names, filters=rows, page_checksum_verification=True
+            )
+        return pl.DataFrame(arrow).cast({name: SPECS[table].schema[name] for name in names})  # type: ignore[arg-type]
+
+
+@contextlib.contextmanager
+def _verified(where: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError) as error:
+        raise BadTable(
+            f"a stored file is damaged: {error}",
+            where=where,
+            cause="the disk",
+            fix="restore it from a copy, or ingest its batches into a new store",
+        ) from error
 
 
 def _arrow_schema(spec: TableSpec) -> pa.Schema:
@@ -231,10 +282,17 @@ def _stamp(value: object, *, up: bool) -> object:
     return rounded.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
 
 
-def _may_hold(action: Mapping[str, object], column: str, feed: str, first: datetime, last: datetime) -> bool:
+def _may_hold(
+    action: Mapping[str, object],
+    *,
+    column: str,
+    first: datetime | None,
+    last: datetime | None,
+    feed: str | None = None,
+) -> bool:
     low, high = action.get(f"min.{column}"), action.get(f"max.{column}")
     with contextlib.suppress(TypeError):  # a file without statistics is read
-        if low > last or high < first:  # type: ignore[operator]
+        if (last and low > last) or (first and high < first):  # type: ignore[operator]
             return False
-        return bool(action["min.feed"] <= feed <= action["max.feed"])  # type: ignore[operator]
+        return feed is None or bool(action["min.feed"] <= feed <= action["max.feed"])  # type: ignore[operator]
     return True
