@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,8 +99,8 @@ class ComputeParams(Frozen):
 
     @model_validator(mode="after")
     def _has_a_scheduler(self) -> ComputeParams:
-        if self.backend == "dask" and not self.scheduler:
-            raise ValueError("backend dask needs a scheduler, such as tcp://10.0.0.5:8786")
+        if self.backend == "dask" and not re.fullmatch(r"(tcp|tls|wss?)://\S+:\d{1,5}", self.scheduler):
+            raise ValueError(f"scheduler {self.scheduler!r}; backend dask needs one such as tcp://10.0.0.5:8786")
         return self
 
 

@@ -123,7 +123,7 @@ class Store:
         wanted = [
             *([pc.field("observed_at") > after] if after else []),
             *([pc.field("observed_at") <= until] if until else []),
-            *([pc.field("metric").isin(list(metrics))] if metrics is not None else []),
+            *([pc.field("metric").isin(pa.array(metrics, pa.string()))] if metrics is not None else []),
         ]
         rows = reduce(and_, wanted) if wanted else None
         may_hold = partial(_may_hold, column="observed_at", first=after, last=until)

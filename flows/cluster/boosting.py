@@ -11,8 +11,10 @@ loss after each tree, summed over the workers.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Any
 
 import dask.array as da
 import lightgbm as lgb
@@ -24,6 +26,18 @@ from contracts.params import TrainParams
 from contracts.results import BoolArray, Features, Float32Array, FloatArray, IntArray, Labels
 from models.split import Parts
 from models.train import Ensemble, Examples, booster_params, check_finite, examples, extent, without_information
+
+
+class InOrder(Client):
+    """A client that says in the order asked who has what.
+
+    lightgbm.dask gives its workers their ranks in that order, and ranks decide whose rows make which feature's bins:
+    with the order of a set of random keys, as it is otherwise, no training could be repeated.
+    """
+
+    def who_has(self, futures: Any = None, **kwargs: Any) -> Any:
+        found = super().who_has(futures, **kwargs)
+        return found if futures is None else {future.key: found[future.key] for future in futures}
 
 
 @dataclass(frozen=True)
@@ -60,7 +74,7 @@ def train_data_parallel(
     unused = without_information(extents, features.names, hazard=labels.hazard)
     boosters = [_fit(client, shards, features.names, config, seed=seed, trees=trees) for seed in config.seeds]
     gain = np.mean([booster.feature_importance("gain") for booster in boosters], axis=0)
-    texts = tuple(booster.model_to_string(num_iteration=-1) for booster in boosters)
+    texts = tuple(_text(booster) for booster in boosters)
     return Ensemble(texts, trees, trees < config.num_iterations, unused, gain)
 
 
@@ -101,8 +115,16 @@ def _fit(
     label = [da.from_delayed(s.occurred, (s.length,), np.float32) for s in shards]
     weight = [da.from_delayed(s.weight, (s.length,), np.float64) for s in shards]
     joined = [da.concatenate(arrays) for arrays in (values, label, weight)]
-    model.fit(joined[0], joined[1], sample_weight=joined[2], feature_name=list(names))
+    with client.as_current(), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")  # its own default, in every fit
+        model.fit(joined[0], joined[1], sample_weight=joined[2], feature_name=list(names))
     return model.booster_
+
+
+def _text(booster: lgb.Booster) -> str:
+    """The booster's text without this training's addresses: the same trees are the same bytes."""
+    lines = booster.model_to_string(num_iteration=-1).splitlines(keepends=True)
+    return "".join(line for line in lines if not line.startswith(("[machines:", "[local_listen_port:")))
 
 
 def _choose_trees(

@@ -14,14 +14,14 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client
 
 from contracts.errors import NotFound
-from flows.cluster.boosting import train_data_parallel
+from flows.cluster.boosting import InOrder, train_data_parallel
 
 if TYPE_CHECKING:
     from flows.compute import LoadFeatures
     from models.fit import Learner
 
 WHERE = "params.yaml: compute.scheduler"
-ANSWER_SECONDS = 10
+ANSWER_SECONDS = 5
 
 
 @dataclass(frozen=True)
@@ -69,8 +69,8 @@ def connected(scheduler: str, *, sees: Path) -> Iterator[Cluster]:
         NotFound: no scheduler answers, it has no workers, or one of them has no such folder.
     """
     try:
-        client = Client(scheduler, timeout=ANSWER_SECONDS, set_as_default=False)
-    except (OSError, ValueError) as fault:
+        client = InOrder(scheduler, timeout=ANSWER_SECONDS, set_as_default=False)
+    except OSError as fault:
         raise NotFound(
             f"no Dask scheduler answers at {scheduler!r} within {ANSWER_SECONDS} s",
             where=WHERE,

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from collections.abc import Iterator
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -15,24 +12,26 @@ import pytest
 import yaml
 from distributed import LocalCluster
 
-from contracts.errors import BadPilot, BadTable, NotFound
-from contracts.params import ComputeParams, SplitParams, load_params
-from contracts.tables import READINGS
+from contracts.errors import BadTable, NotFound
+from contracts.params import ComputeParams, SplitParams
+from contracts.results import Features, FloatArray, Labels
 from flows import stages
 from flows.artefacts import TrainingSet, load_features, load_training_set, save_training_set
+from flows.cluster.boosting import best_trees
 from flows.compute import computing
 from flows.settings import Settings, load_settings
 from ingest import Store
-from models import judge_folds, temporal_folds
+from models import Parts, judge_folds, temporal_folds
 from models.evaluation import row_losses
+from models.pyfunc import raw_scores, sigmoid
 from models.risk_model import RiskModel
-from models.train import train
+from models.train import Ensemble, train
 from tests import synthetic_risk
+from tests.integration.small_city import foresafe
 from tests.properties import worlds
 from tests.synthetic_risk import SMALL_TRAIN
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dask"), pytest.mark.timeout(300)]
-PROJECT = Path(__file__).parents[2]
 SPLIT = SplitParams(calibrate_days=35, test_days=50, folds=2, fold_days=15)
 
 
@@ -99,12 +98,15 @@ def trained_on(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The synthetic city's training set, on disk where every worker sees it."""
     town = synthetic_risk.city(assets=20, days=160)
     folder = tmp_path_factory.mktemp("training-set") / "tiny"
-    until = worlds.START
-    save_training_set(TrainingSet(town.features, {town.labels.hazard: town.labels}, until, {}), folder)
+    save(town, folder)
     return folder
 
 
-def material(folder: Path) -> tuple[object, object]:
+def save(town: synthetic_risk.City, folder: Path) -> None:
+    save_training_set(TrainingSet(town.features, {town.labels.hazard: town.labels}, worlds.START, {}), folder)
+
+
+def material(folder: Path) -> tuple[Features, Labels]:
     found = load_training_set(folder, (synthetic_risk.HAZARD,))
     return found.features, found.labels[synthetic_risk.HAZARD]
 
@@ -124,21 +126,98 @@ def test_folds_of_a_cluster_are_the_same_forecasts(scheduler: str, trained_on: P
         )
 
 
-def test_training_spread_over_workers_is_as_good(scheduler: str, trained_on: Path) -> None:
-    """Not the same trees: bins are found from each worker's own rows. docs/cluster.md states this bound."""
+def test_training_spread_over_workers_is_as_good_and_can_be_repeated(scheduler: str, trained_on: Path) -> None:
+    """Not the same trees, since bins are found from each worker's own rows: docs/cluster.md states this bound."""
     features, labels = material(trained_on)
     parts = synthetic_risk.walk().parts
     here = train(features, labels, parts=parts, config=SMALL_TRAIN)
-    there = []
+    spread = []
     for _ in range(2):
         with computing(ComputeParams(**on(scheduler)), sees=trained_on) as cluster:
             learn = cluster.learner(partial(load_features, trained_on))
-            there.append(learn(features, labels, parts=parts, config=SMALL_TRAIN))
-    print(here.trees, there[0].trees, there[0].boosters == there[1].boosters)
-    from models.pyfunc import raw_scores, sigmoid
+            spread.append(learn(features, labels, parts=parts, config=SMALL_TRAIN))
+    assert spread[0].boosters == spread[1].boosters
+    assert spread[0].unused == here.unused
+    assert "[num_machines: 2]" in spread[0].boosters[0]
+    assert "127.0.0.1" not in spread[0].boosters[0]
+    local, dealt = (forecasts(one, features, labels, parts) for one in (here, spread[0]))
+    loss, other = (row_losses(p, labels.occurred[parts.test])["log_loss"].mean() for p in (local, dealt))
+    assert other == pytest.approx(loss, rel=0.01)
+    assert np.corrcoef(np.log(local), np.log(dealt))[0, 1] > 0.98
 
-    rows, occurred = labels.rows[parts.test], labels.occurred[parts.test]
-    p, q = (sigmoid(raw_scores(one.parsed(), features.values[rows]).mean(axis=0)) for one in (here, there[0]))
-    print(np.abs(p - q).max(), np.abs(p - q).mean(), p.mean(), np.corrcoef(np.log(p), np.log(q))[0, 1])
-    print(*(row_losses(x, occurred)["log_loss"].mean() for x in (p, q)))
-    assert 0
+
+def forecasts(ensemble: Ensemble, features: Features, labels: Labels, parts: Parts) -> FloatArray:
+    return sigmoid(raw_scores(ensemble.parsed(), features.values[labels.rows[parts.test]]).mean(axis=0))
+
+
+def test_an_infinite_value_on_a_worker_is_refused_by_name(scheduler: str, tmp_path: Path) -> None:
+    town = synthetic_risk.city(assets=5, days=160)
+    town.features.values[7, 2] = np.inf
+    save(town, tmp_path / "tiny")
+    with computing(ComputeParams(**on(scheduler)), sees=tmp_path) as cluster:
+        learn = cluster.learner(partial(load_features, tmp_path / "tiny"))
+        every = Parts(train=town.labels.rows, calibrate=town.labels.rows[:0], test=town.labels.rows[:0])
+        with pytest.raises(BadTable, match="feature voc_ppb_mean_6h: 1 infinite values"):
+            learn(town.features, town.labels, parts=every, config=SMALL_TRAIN)
+
+
+def test_the_train_stage_uses_the_cluster(scheduler: str, tmp_path: Path) -> None:
+    sections = {"split": SPLIT.model_dump(), "train": SMALL_TRAIN.model_dump(mode="json"), "compute": on(scheduler)}
+    settings = project(tmp_path, **sections)
+    save(synthetic_risk.city(assets=20, days=160), settings.state / "features" / "tiny")
+    assert stages.train(settings, "tiny", synthetic_risk.HAZARD)["trees"] > 10
+    model = RiskModel.load(settings.state / "models" / "tiny" / synthetic_risk.HAZARD)
+    assert "[tree_learner: data]" in model.boosters[0]
+
+
+def test_the_command_runs_on_the_cluster_and_says_nothing_of_it(scheduler: str, tmp_path: Path) -> None:
+    settings = project(tmp_path, spine={"history_days": 3}, compute=on(scheduler, hours_a_slice=400))
+    fill(Store(settings.state / "store" / "tiny"))
+    done = foresafe("stage", "features", "tiny", home=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+
+
+@pytest.mark.parametrize(
+    ("compute", "said"),
+    [
+        (on("tcp://127.0.0.1:9"), "no Dask scheduler answers at 'tcp://127.0.0.1:9'"),
+        (on("carrier-pigeon://roof"), "compute: scheduler 'carrier-pigeon://roof'"),
+        ({"backend": "dask"}, "compute: scheduler ''; backend dask needs one"),
+        ({"backend": "spark"}, "compute.backend: Input should be 'local' or 'dask'"),
+    ],
+)
+def test_a_cluster_that_is_not_there_is_a_clear_refusal(compute: dict[str, object], said: str, tmp_path: Path) -> None:
+    settings = project(tmp_path, compute=compute)
+    fill(Store(settings.state / "store" / "tiny"))
+    done = foresafe("stage", "features", "tiny", home=tmp_path)
+    assert done.returncode == 2
+    assert said in done.stderr
+    assert "Traceback" not in done.stderr
+
+
+def test_a_worker_that_does_not_see_the_files_is_refused(scheduler: str, tmp_path: Path) -> None:
+    with (
+        pytest.raises(NotFound, match="2 of 2 Dask workers have no folder"),
+        computing(ComputeParams(**on(scheduler)), sees=tmp_path / "elsewhere"),
+    ):
+        pass
+
+
+def test_a_map_keeps_only_a_few_results_ahead(scheduler: str, tmp_path: Path) -> None:
+    taken = []
+
+    def items() -> Iterator[int]:
+        for number in range(50):
+            taken.append(number)
+            yield number
+
+    with computing(ComputeParams(**on(scheduler)), sees=tmp_path) as cluster:
+        results = cluster.map(float, items())
+        assert next(results) == 0.0
+        assert len(taken) <= 6
+        assert list(results) == [float(number) for number in range(1, 50)]
+
+
+@pytest.mark.parametrize(("losses", "best"), [([5, 4, 3, 3, 4, 5, 1], 3), ([5, 4, 3, 4, 2], 5), ([1.0], 1)])
+def test_trees_are_chosen_as_early_stopping_does(losses: list[float], best: int) -> None:
+    assert best_trees(np.array(losses, float), patience=3) == best
