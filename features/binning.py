@@ -9,6 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
+from functools import cached_property, partial
+from itertools import pairwise
 
 import numpy as np
 import numpy.typing as npt
@@ -19,49 +21,84 @@ from contracts.results import BoolArray, IntArray
 from features import kernels
 from features.hours import ceil_hour
 from features.kernels import NEVER
-from features.readings import Layer, Rows, Scale, Trail, attribute_trail
+from features.readings import STATS, Layer, Rows, Scale, Trail, attribute_trail
 from features.versions import in_force
 
 MAX_LAG = 255
 LAYER_SHARE = 0.02  # a lag that this share of a metric's rows has gets a dense layer of its own
 SAMPLE = 20_000  # rows that are looked at to find the usual lags
+SMALL_CHUNK = 100_000  # rows: a table in many pieces smaller than this is put together first
+KEPT = ("std", "max", "min", "last")  # statistics with arrays of their own, filled only for who asks
 THREADS = 2
-Int32Array = npt.NDArray[np.int32]
+
+
+@dataclass(frozen=True)
+class Chunk:
+    """Readings as numbers: positions of metric and asset (the smallest unsigned type that holds them), instants in µs.
+
+    All (n,).
+    """
+
+    metric: npt.NDArray[np.unsignedinteger]
+    asset: npt.NDArray[np.unsignedinteger]
+    observed: IntArray
+    known: IntArray
+    value: npt.NDArray[np.float64]
+
+    def __len__(self) -> int:
+        return len(self.value)
+
+    def take(self, rows: IntArray) -> Chunk:
+        return Chunk(*(column[rows] for column in vars(self).values()))
 
 
 @dataclass(frozen=True)
 class Coded:
-    """Readings as numbers: positions of metric and asset, instants in µs. All (n,)."""
+    """A table of readings, in the pieces in which it lies in memory: nothing is copied. Rows count through all."""
 
-    metric: npt.NDArray[np.uint32]
-    asset: npt.NDArray[np.uint32]
-    observed: IntArray
-    known: IntArray
-    value: npt.NDArray[np.float64]
+    chunks: tuple[Chunk, ...]
     metrics: tuple[str, ...]
     assets: tuple[str, ...]
+
+    @cached_property
+    def starts(self) -> IntArray:
+        """(chunks + 1,) the first row of each, and the number of rows."""
+        return np.cumsum([0, *(len(chunk) for chunk in self.chunks)])
+
+    def __len__(self) -> int:
+        return int(self.starts[-1])
+
+    def take(self, rows: IntArray) -> Chunk:
+        """These rows, which are sorted."""
+        cuts = np.searchsorted(rows, self.starts)
+        taken = [
+            chunk.take(rows[first:last] - start)
+            for chunk, start, first, last in zip(self.chunks, self.starts, cuts, cuts[1:], strict=False)
+        ]
+        return Chunk(*(np.concatenate([getattr(part, name) for part in taken]) for name in vars(taken[0])))
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """One metric to bin: its limits, and the assets whose readings of it are used, in the order of its columns."""
+    """One metric to bin: its limits, the assets whose readings are used, in the order of its columns, and what for."""
 
     limits: Metric
     assets: tuple[str, ...]
+    stats: frozenset[str] = frozenset(STATS)
 
 
 def code(readings: pl.DataFrame) -> Coded:
     """Ids as positions in their dictionaries; columns that are enumerations already are taken as they are."""
     metric, asset = _enumerated(readings["metric"]), _enumerated(readings["asset_id"])
-    return Coded(
-        metric=metric.to_physical().cast(pl.UInt32).to_numpy(),
-        asset=asset.to_physical().cast(pl.UInt32).to_numpy(),
-        observed=readings["observed_at"].to_physical().to_numpy(),
-        known=readings["known_at"].to_physical().to_numpy(),
-        value=readings["value"].to_numpy(),
-        metrics=_categories(metric),
-        assets=_categories(asset),
-    )
+    columns = [metric, asset, readings["observed_at"], readings["known_at"], readings["value"]]
+    if readings.height < SMALL_CHUNK * readings.n_chunks():
+        columns = [column.rechunk() for column in columns]
+    lengths = columns[-1].chunk_lengths()
+    chunks = [
+        Chunk(*(column.slice(first, n).to_physical().to_numpy() for column in columns))
+        for first, n in zip(np.cumsum([0, *lengths]).tolist(), lengths, strict=False)
+    ]
+    return Coded(tuple(chunks), _categories(metric), _categories(asset))
 
 
 def _enumerated(ids: pl.Series) -> pl.Series:
@@ -76,10 +113,10 @@ def build_trails(coded: Coded, wanted: Mapping[str, Wanted], *, first_bin: int, 
     """One Trail a metric over the bins `first_bin .. last_bin`; rows known only after `last_bin` are left out."""
     moving = {name: want for name, want in wanted.items() if not want.limits.static}
     trails = {
-        name: attribute_trail(_in_force(_rows(coded, _of_metric(coded, name, want), want)), assets=len(want.assets),
-                              limits=want.limits)
-        for name, want in wanted.items() if want.limits.static
-    }  # fmt: skip
+        name: attribute_trail(_attribute(coded, name, want), assets=len(want.assets), limits=want.limits)
+        for name, want in wanted.items()
+        if want.limits.static
+    }
     return trails | (_Pass(coded, moving, first_bin, last_bin - first_bin + 1).trails() if moving else {})
 
 
@@ -95,6 +132,8 @@ class _Pass:
         universes = list(dict.fromkeys(want.assets for want in wanted.values()))
         self.universe = np.array([universes.index(want.assets) for want in wanted.values()], np.int64)
         self.asset_of = np.stack([_positions(coded.assets, assets) for assets in universes])
+        self.kept = np.array([[stat in want.stats for stat in KEPT] for want in wanted.values()])
+        self.sample = _sample(coded)
         self.layer_of, self.layers = self._usual_lags()
         sizes = self.widths * bins
         self.seen_start = np.concatenate([[0], np.cumsum(sizes)])
@@ -102,12 +141,9 @@ class _Pass:
 
     def _usual_lags(self) -> tuple[IntArray, list[tuple[int, int]]]:
         """(metrics, lags) -> layer or -1, and each layer's (metric, lag). Any choice gives the same features."""
-        n = len(self.coded.value)
-        # drawn, not every n-th: rows come in a rhythm (metric by metric), and a stride in step with it misses some
-        looked_at = np.random.default_rng(0).integers(0, n, SAMPLE) if n > SAMPLE else np.arange(n)
-        metric = self.metric_of[self.coded.metric[looked_at]]
-        lag = ceil_hour(self.coded.known[looked_at]) - ceil_hour(self.coded.observed[looked_at])
-        lag = np.clip(lag, 0, MAX_LAG)
+        looked_at = self.sample
+        metric = self.metric_of[looked_at.metric]
+        lag = np.clip(ceil_hour(looked_at.known) - ceil_hour(looked_at.observed), 0, MAX_LAG)
         layer_of = np.full((len(self.names), MAX_LAG + 1), -1, np.int64)
         layers: list[tuple[int, int]] = []
         for m in range(len(self.names)):
@@ -118,32 +154,50 @@ class _Pass:
         return layer_of, layers
 
     def trails(self) -> dict[str, Trail]:
-        dense, size = _Dense.empty(int(self.layer_start[-1])), int(self.seen_start[-1])
+        dense, size = self._empty(), int(self.seen_start[-1])
         seen, crowded = np.zeros(size, np.uint64), np.zeros(size, bool)
+        cuts = self._shares()
         with ThreadPoolExecutor(THREADS) as pool:
-            parts = [pool.submit(self._bin, part, dense, seen, crowded) for part in range(THREADS)]
+            parts = [pool.submit(self._bin, start, stop, dense, seen, crowded) for start, stop in pairwise(cuts)]
             sparse = np.sort(np.concatenate([part.result() for part in parts]))
-        if crowded.any():
-            sparse = self._take_out(dense, crowded, sparse)
-        return {name: self._trail(m, name, dense, sparse) for m, name in enumerate(self.names)}
+            if crowded.any():
+                sparse = self._take_out(dense, crowded, sparse)
+            build = partial(self._trail, dense, self.coded.take(sparse))
+            return dict(zip(self.names, pool.map(build, range(len(self.names))), strict=True))
 
-    def _bin(self, part: int, dense: _Dense, seen: npt.NDArray[np.uint64], crowded: BoolArray) -> IntArray:
-        coded, limits = self.coded, [want.limits for want in self.wanted.values()]
-        sparse = np.empty(len(coded.value), np.int64)
-        found = kernels.bin_rows(
-            part, THREADS, coded.metric, coded.asset, coded.observed, coded.known, coded.value, self.metric_of,
-            self.asset_of, self.universe, self.widths, np.array([x.low for x in limits]),
+    def _empty(self) -> _Dense:
+        """Only what somebody will ask for is filled, so that the rest costs no memory."""
+        dense = _Dense.unfilled(int(self.layer_start[-1]))
+        for layer, (m, _) in enumerate(self.layers):
+            dense.clear(slice(self.layer_start[layer], self.layer_start[layer + 1]), only=self.kept[m])
+        return dense
+
+    def _shares(self) -> list[int]:
+        """Bins at which the threads' shares begin and end: each about as many rows, and no bin that two write to."""
+        seen_bins = np.clip(ceil_hour(self.sample.observed) - self.first_bin, 0, self.bins)
+        inner = np.quantile(seen_bins, np.arange(1, THREADS) / THREADS) if len(seen_bins) else np.zeros(THREADS - 1)
+        return [0, *inner.astype(int).tolist(), self.bins]
+
+    def _bin(self, start: int, stop: int, dense: _Dense, seen: npt.NDArray[np.uint64], crowded: BoolArray) -> IntArray:
+        limits = [want.limits for want in self.wanted.values()]
+        meaning = (
+            self.metric_of, self.asset_of, self.universe, self.widths, np.array([x.low for x in limits]),
             np.array([x.high for x in limits]), np.array([s.middle for s in self.scales]),
-            np.array([s.fine for s in self.scales]), np.array([s.coarse for s in self.scales]), self.layer_of,
-            self.layer_start, self.seen_start, self.first_bin, self.bins, seen, crowded, *vars(dense).values(), sparse,
+            np.array([s.fine for s in self.scales]), np.array([s.coarse for s in self.scales]), self.kept,
+            self.layer_of, self.layer_start, self.seen_start, self.first_bin, self.bins, seen, crowded,
+            *vars(dense).values(),
         )  # fmt: skip
+        sparse, found = np.empty(len(self.coded), np.int64), 0
+        for chunk, first_row in zip(self.coded.chunks, self.coded.starts, strict=False):
+            found = kernels.bin_rows(first_row, *vars(chunk).values(), start, stop, *meaning, sparse, found)
         return sparse[:found].copy()
 
     def _take_out(self, dense: _Dense, crowded: BoolArray, sparse: IntArray) -> IntArray:
         """Empty the crowded bins in every layer, and let all their rows be sparse."""
         for layer, (m, _) in enumerate(self.layers):
             start, size = self.layer_start[layer], self.widths[m] * self.bins
-            dense.clear(start + np.flatnonzero(crowded[self.seen_start[m] : self.seen_start[m] + size]))
+            places = start + np.flatnonzero(crowded[self.seen_start[m] : self.seen_start[m] + size])
+            dense.clear(places, only=self.kept[m])
         return np.union1d(sparse, self._rows_in(crowded))
 
     def _rows_in(self, crowded: BoolArray) -> IntArray:
@@ -151,15 +205,16 @@ class _Pass:
         found = []
         for m, (name, want) in enumerate(self.wanted.items()):
             rows = _of_metric(self.coded, name, want)
-            hour = ceil_hour(self.coded.observed[rows]) - self.first_bin
+            of_rows = self.coded.take(rows)
+            hour = ceil_hour(of_rows.observed) - self.first_bin
             inside = (hour >= 0) & (hour < self.bins)
             rows, hour = rows[inside], hour[inside]
-            asset = self.asset_of[self.universe[m]][self.coded.asset[rows]]
+            asset = self.asset_of[self.universe[m]][of_rows.asset[inside]]
             found.append(rows[crowded[self.seen_start[m] + hour * self.widths[m] + asset]])
         return np.concatenate(found)
 
-    def _trail(self, m: int, name: str, dense: _Dense, sparse: IntArray) -> Trail:
-        want, width = self.wanted[name], int(self.widths[m])
+    def _trail(self, dense: _Dense, sparse: Chunk, m: int) -> Trail:
+        want, width = self.wanted[self.names[m]], int(self.widths[m])
         layers = []
         for layer, (of_metric, lag) in enumerate(self.layers):
             if of_metric == m:
@@ -168,9 +223,9 @@ class _Pass:
                     flat[start : start + width * self.bins].reshape(self.bins, width) for flat in vars(dense).values()
                 )
                 layers.append(Layer(lag, *arrays))
-        mine = sparse[self.metric_of[self.coded.metric[sparse]] == m]
-        rows = _in_force(_rows(self.coded, mine, want))
-        return Trail(width, self.first_bin, self.scales[m], tuple(layers), rows)
+        mine = sparse.take(np.flatnonzero(self.metric_of[sparse.metric] == m))
+        rows = _in_force(mine, self.asset_of[self.universe[m]])
+        return Trail(width, self.first_bin, self.scales[m], tuple(layers), rows, want.stats)
 
 
 @dataclass(frozen=True)
@@ -187,22 +242,31 @@ class _Dense:
     last_at: IntArray
 
     @staticmethod
-    def empty(size: int) -> _Dense:
+    def unfilled(size: int) -> _Dense:
+        """Sums are 0; the others hold anything until they are cleared."""
         return _Dense(
             total=np.zeros(size, np.int64),
             rough=np.zeros(size, np.int64),
             squares=np.zeros(size, np.int64),
             count=np.zeros(size, np.int64),
-            highest=np.full(size, -np.inf, np.float32),
-            lowest=np.full(size, np.inf, np.float32),
-            last=np.full(size, np.nan, np.float32),
-            last_at=np.full(size, NEVER, np.int64),
+            highest=np.empty(size, np.float32),
+            lowest=np.empty(size, np.float32),
+            last=np.empty(size, np.float32),
+            last_at=np.empty(size, np.int64),
         )
 
-    def clear(self, places: IntArray) -> None:
-        nothing = _Dense.empty(1)
-        for name, flat in vars(self).items():
-            flat[places] = getattr(nothing, name)[0]
+    def clear(self, places: IntArray | slice, *, only: BoolArray) -> None:
+        """Nothing is in these places. `only`: which of KEPT are in use."""
+        if not isinstance(places, slice):
+            for sums in (self.total, self.rough, self.squares, self.count):
+                sums[places] = 0
+        _, highest, lowest, last = only
+        if highest:
+            self.highest[places] = -np.inf
+        if lowest:
+            self.lowest[places] = np.inf
+        if last:
+            self.last[places], self.last_at[places] = np.nan, NEVER
 
 
 def _positions(ids: tuple[str, ...], wanted: tuple[str, ...]) -> IntArray:
@@ -211,28 +275,33 @@ def _positions(ids: tuple[str, ...], wanted: tuple[str, ...]) -> IntArray:
     return np.array([*(place.get(name, -1) for name in ids), -1], np.int64)
 
 
+def _sample(coded: Coded) -> Chunk:
+    # drawn, not every n-th: rows come in a rhythm (metric by metric), and a stride in step with it misses some
+    n = len(coded)
+    return coded.take(np.sort(np.random.default_rng(0).integers(0, n, SAMPLE)) if n > SAMPLE else np.arange(n))
+
+
 def _of_metric(coded: Coded, name: str, want: Wanted) -> IntArray:
     """Row numbers of one metric's usable rows: a wanted asset, and a value that is a number within limits."""
-    metric = _positions(coded.metrics, (name,))[coded.metric] == 0
-    with np.errstate(invalid="ignore"):
-        usable = metric & (coded.value >= want.limits.low) & (coded.value <= want.limits.high)
-    rows = np.flatnonzero(usable)
-    return rows[_positions(coded.assets, want.assets)[coded.asset[rows]] >= 0]
+    of_metric, of_asset = _positions(coded.metrics, (name,)), _positions(coded.assets, want.assets)
+    found = [np.zeros(0, np.int64)]
+    for chunk, start in zip(coded.chunks, coded.starts, strict=False):
+        with np.errstate(invalid="ignore"):
+            usable = (chunk.value >= want.limits.low) & (chunk.value <= want.limits.high)
+        rows = np.flatnonzero(usable & (of_metric[chunk.metric] == 0))
+        found.append(start + rows[of_asset[chunk.asset[rows]] >= 0])
+    return np.concatenate(found)
 
 
-def _rows(coded: Coded, rows: IntArray, want: Wanted) -> pl.DataFrame:
-    asset = _positions(coded.assets, want.assets)[coded.asset[rows]]
-    observed = coded.observed[rows]
-    return pl.DataFrame(
-        {"asset": asset, "hour": ceil_hour(observed), "observed": observed, "value": coded.value[rows],
-         "known_us": coded.known[rows]}
-    )  # fmt: skip
+def _attribute(coded: Coded, name: str, want: Wanted) -> Rows:
+    return _in_force(coded.take(_of_metric(coded, name, want)), _positions(coded.assets, want.assets))
 
 
-def _in_force(frame: pl.DataFrame) -> Rows:
+def _in_force(rows: Chunk, asset_of: IntArray) -> Rows:
     """Each reading's versions with the hours in which they are in force."""
-    if frame.is_empty():
-        nothing = np.zeros(0, np.int64)
-        return Rows(nothing, nothing, nothing, np.zeros(0), nothing, nothing)
+    frame = pl.DataFrame(
+        {"asset": asset_of[rows.asset], "hour": ceil_hour(rows.observed), "observed": rows.observed,
+         "value": rows.value, "known_us": rows.known}
+    )  # fmt: skip
     chosen = in_force(frame, key=["asset", "observed"], content=["value"])
     return Rows(*(chosen[name].to_numpy() for name in ("asset", "hour", "observed", "value", "since", "until")))

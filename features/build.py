@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
@@ -19,10 +19,12 @@ from features.binning import THREADS, Coded, Wanted, build_trails, code
 from features.hours import as_of_hours
 from features.incidents import known_incidents
 from features.library import baselines
+from features.readings import STATS
 from features.registry import FeatureFunction, find
 from features.spine import first_known
 from features.view import View, nearest_of
 
+Asked = Mapping[str, frozenset[str]]  # metric -> statistics
 LONG_GAP = 1000  # hours without a row after which the timeline is built in separate pieces
 
 
@@ -37,14 +39,14 @@ def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
         BadPilot: a feature kind, statistic or key that does not exist, or one feature twice.
         BadTable: a spine row whose asset was not known at its as_of.
     """
-    described = _described(pilot)
+    described, asked = _described(pilot)
     infos = tuple(info for part in described for info in part)
     out = np.empty((len(spine), len(infos)), np.float32, order="F")
     starts = np.cumsum([0, *(len(part) for part in described)])
     hours = as_of_hours(spine.as_of)
     known, coded = first_known(tables.assets), code(tables.readings)
     for rows, first, last in _pieces(hours, known["since"].to_numpy()):
-        view = _view(coded, tables.incidents, pilot, known, first, last)
+        view = _view(coded, tables.incidents, pilot, known, first, last, asked=asked)
         place = (hours[rows] - first) * len(view.assets) + _positions(view, spine, rows)
         whole = len(rows) == len(spine) and np.array_equal(place, np.arange(view.shape[0] * view.shape[1]))
         fill = partial(_fill, out, view, None if whole else (rows, place))
@@ -59,7 +61,7 @@ def feature_infos(pilot: Pilot) -> tuple[FeatureInfo, ...]:
     Raises:
         BadPilot: a feature kind, statistic or key that does not exist, or one feature twice.
     """
-    return tuple(info for part in _described(pilot) for info in part)
+    return tuple(info for part in _described(pilot)[0] for info in part)
 
 
 def spec_hash(pilot: Pilot) -> str:
@@ -72,8 +74,8 @@ def _hash(pilot: Pilot, infos: tuple[FeatureInfo, ...]) -> str:
     return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
-def _described(pilot: Pilot) -> list[list[FeatureInfo]]:
-    """The columns of each job."""
+def _described(pilot: Pilot) -> tuple[list[list[FeatureInfo]], Asked]:
+    """The columns of each job, and which statistics they ask for of each metric."""
     nobody = first_known(ASSETS.empty())
     nothing = _view(code(READINGS.empty()), INCIDENTS.empty(), pilot, nobody, 0, 0)
     described = [[info for info, _ in function(nothing, choice)] for function, choice in _jobs(pilot)]
@@ -82,7 +84,7 @@ def _described(pilot: Pilot) -> list[list[FeatureInfo]]:
         raise BadPilot(
             f"feature {twice[0]!r} is chosen twice", where=f"pilot {pilot.name}: features", fix="take one of them out"
         )
-    return described
+    return described, {metric: frozenset(stats) for metric, stats in nothing.asked.items()}
 
 
 def _jobs(pilot: Pilot) -> list[tuple[FeatureFunction, FeatureChoice]]:
@@ -125,13 +127,24 @@ def _pieces(hours: IntArray, appearances: IntArray) -> Iterator[tuple[IntArray, 
         yield np.flatnonzero(piece == number), int(stretch[0]), int(stretch[-1])
 
 
-def _view(coded: Coded, incidents: pl.DataFrame, pilot: Pilot, known: pl.DataFrame, first: int, last: int) -> View:
+def _view(
+    coded: Coded,
+    incidents: pl.DataFrame,
+    pilot: Pilot,
+    known: pl.DataFrame,
+    first: int,
+    last: int,
+    *,
+    asked: Asked | None = None,
+) -> View:
+    """asked: the statistics to bin for; every one where it is not known yet."""
     there = known.filter(pl.col("since") <= first)
     serving = _serving(pilot)
     universe = there.filter(~pl.col("kind").is_in(serving) & ~pl.col("asset_id").is_in(serving))
     assets = tuple(universe["asset_id"].to_list())
     sources = {name: _source_assets(metric, there, universe) for name, metric in pilot.metrics.items()}
-    wanted = {name: Wanted(metric, sources[name][0]) for name, metric in pilot.metrics.items()}
+    stats = {name: frozenset(STATS) if asked is None else asked.get(name, frozenset()) for name in pilot.metrics}
+    wanted = {name: Wanted(metric, sources[name][0], stats[name]) for name, metric in pilot.metrics.items()}
     return View(
         pilot=pilot,
         hours=np.arange(first, last + 1, dtype=np.int64),

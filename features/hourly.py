@@ -19,21 +19,21 @@ from features.readings import Layer, Rows, Scale, Trail
 
 Numbers = npt.NDArray[Any]  # int64 sums and counts, float32 extremes
 JOIN = (np.add, np.add, np.add, np.add, np.maximum)  # total, rough, squares, count, highest
-HOURLY_STATS = ("mean", "max", "std")  # positions are the kernels' codes
+HOURLY_STATS = ("mean", "max", "std")  # in the kernels' order
+SERIES_STATS = frozenset({"mean", "max"})
 
 
-def hourly_trail(trail: Trail, stat: str) -> Trail:
-    """The Trail of `stat` (mean, max or std) of each hour; only its windows' mean, max and last have a meaning."""
+def hourly_trails(trail: Trail) -> dict[str, Trail]:
+    """Mean, max and std -> the Trail of each hour's own; only the mean and max of its windows are there."""
     touched = _touched(trail)
     layers = sorted(trail.layers, key=lambda layer: layer.lag)
-    states = _states(trail, layers, stat)
-    return Trail(
-        assets=trail.assets,
-        first_bin=trail.first_bin,
-        scale=trail.scale,
-        layers=tuple(_steps(layers, stat, trail.scale, touched)),
-        sparse=states,
-    )
+    steps, states = _steps(layers, trail.scale, touched), _states(trail, layers)
+    return {
+        stat: Trail(
+            trail.assets, trail.first_bin, trail.scale, tuple(step[k] for step in steps), states[k], SERIES_STATS
+        )
+        for k, stat in enumerate(HOURLY_STATS)
+    }
 
 
 def _touched(trail: Trail) -> BoolArray | None:
@@ -45,45 +45,48 @@ def _touched(trail: Trail) -> BoolArray | None:
     return touched
 
 
-def _steps(layers: list[Layer], stat: str, scale: Scale, touched: BoolArray | None) -> list[Layer]:
-    """One layer for each age at which a bin grows: what the layers so far make of it, until the next one joins in."""
-    steps: list[Layer] = []
+def _steps(layers: list[Layer], scale: Scale, touched: BoolArray | None) -> list[tuple[Layer, ...]]:
+    """At each age at which a bin grows, a layer a statistic: of all layers so far, until the next joins."""
+    steps: list[tuple[Layer, ...]] = []
     so_far: list[Numbers] = []
     for i, layer in enumerate(layers):
         parts: list[Numbers] = [layer.total, layer.rough, layer.squares, layer.count, layer.highest]
         so_far = [join(a, b) for join, a, b in zip(JOIN, so_far, parts, strict=True)] if so_far else parts
         gone = layers[i + 1].lag if i + 1 < len(layers) else int(FOREVER)
-        steps.append(_step(so_far, stat, scale, touched, lag=layer.lag, gone=gone))
+        steps.append(_step(so_far, scale, touched, lag=layer.lag, gone=gone))
     return steps
 
 
-def _step(parts: list[Numbers], stat: str, scale: Scale, touched: BoolArray | None, *, lag: int, gone: int) -> Layer:
+def _step(parts: list[Numbers], scale: Scale, touched: BoolArray | None, *, lag: int, gone: int) -> tuple[Layer, ...]:
     shape = parts[3].shape
-    fixed, count = np.zeros(shape, np.int64), np.zeros(shape, np.int64)
-    value = np.full(shape, -np.inf, np.float32)
+    # large blocks: their memory comes in large pages, at a quarter of the cost
+    whole = np.zeros((len(HOURLY_STATS) + 1, *shape), np.int64)
+    value = np.empty((len(HOURLY_STATS), *shape), np.float32)
     skip = np.zeros((0, 0), bool) if touched is None else touched
-    kernels.hourly_values(
-        *parts, HOURLY_STATS.index(stat), scale.middle, scale.fine, scale.coarse, skip, fixed, count, value
-    )
+    fixed, there = whole[:-1], whole[-1]
+    kernels.hourly_values(*parts, scale.middle, scale.fine, scale.coarse, skip, fixed, there, value)
     nothing = np.zeros((0, 0), np.int64)
-    return Layer(lag, fixed, nothing, nothing, count, value, value, value, nothing, gone)
+    return tuple(
+        Layer(lag, fixed[k], nothing, nothing, there, value[k], value[k], value[k], nothing, gone)
+        for k in range(len(HOURLY_STATS))
+    )
 
 
-def _states(trail: Trail, layers: list[Layer], stat: str) -> Rows:
+def _states(trail: Trail, layers: list[Layer]) -> list[Rows]:
     rows = trail.sparse
     if not len(rows):
-        return rows
+        return [rows] * len(HOURLY_STATS)
     order = np.lexsort((rows.since, rows.hour, rows.asset))
     rows = Rows(*(column[order] for column in vars(rows).values()))
     starts = np.flatnonzero(np.r_[True, (np.diff(rows.asset) != 0) | (np.diff(rows.hour) != 0)])
     place = rows.hour[starts] - trail.first_bin, rows.asset[starts]
     lags = np.array([layer.lag for layer in layers], np.int64)
     gathered = [_gather(layers, name, place) for name in ("total", "rough", "squares", "count", "highest")]
-    asset, hour, since, until, value = kernels.hourly_states(
+    asset, hour, since, until, values = kernels.hourly_states(
         np.r_[starts, len(rows)], rows.asset, rows.hour, rows.since, rows.until, rows.value, lags, *gathered,
-        HOURLY_STATS.index(stat), trail.scale.middle, trail.scale.fine, trail.scale.coarse,
+        trail.scale.middle, trail.scale.fine, trail.scale.coarse,
     )  # fmt: skip
-    return Rows(asset, hour, hour * kernels.HOUR_US, value, since, until)
+    return [Rows(asset, hour, hour * kernels.HOUR_US, value, since, until) for value in values]
 
 
 def _gather(layers: list[Layer], name: str, place: tuple[IntArray, IntArray]) -> Numbers:

@@ -30,10 +30,12 @@ class Known:
 
     def counts(self, *, hours: IntArray, window: int, offset: int = 0) -> IntArray:
         """(len(hours), assets) incidents in (T - offset - window, T - offset] known by T, for consecutive hours T."""
-        out = np.zeros((len(hours), self.assets), np.int64)
-        ones = np.ones(len(self.asset), np.int64)
-        kernels.add_sparse_sums(self.asset, self.hour, self.since, self.until, ones, out, int(hours[0]), window, offset)
-        return out
+        counts = np.empty((len(hours), self.assets), np.int64)
+        starts, event = kernels.window_events(
+            self.asset, self.hour, self.since, self.until, int(hours[0]), len(hours), window, offset
+        )
+        kernels.count_events(starts, event, self.asset, counts)
+        return counts
 
     def hours_since(self, *, hours: IntArray, window: int) -> Float32Array:
         """(len(hours), assets) hours from the last known incident to T; NaN where none in the window."""

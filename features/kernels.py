@@ -14,93 +14,218 @@ HOUR_US = 3_600_000_000
 MINUTE_US = 60_000_000
 NEVER = np.iinfo(np.int64).min
 FOREVER = np.int64(2**40)  # an hour far beyond any data
-compiled = numba.njit(cache=True, nogil=True)
+BLOCK = 32  # hours
+compiled = numba.njit(cache=True, nogil=True, error_model="numpy")  # 0 / 0 is NaN: a window without readings
 
 
 @compiled
 def bin_rows(
-    part, parts, metric_code, asset_code, observed, known, value, metric_of, asset_of, universe, widths, low, high,
-    middle, fine, coarse, layer_of, layer_start, seen_start, first_bin, bins, seen, crowded, total, rough, squares,
-    count, highest, lowest, last, last_at, sparse,
+    start, metric_code, asset_code, observed, known, value, from_bin, to_bin, metric_of, asset_of, universe, widths,
+    low, high, middle, fine, coarse, kept, layer_of, layer_start, seen_start, first_bin, bins, seen, crowded, total,
+    rough, squares, count, highest, lowest, last, last_at, sparse, n_sparse,
 ):  # fmt: skip
-    """Put every usable row of this part's assets into its bin; return how many went into `sparse` instead.
+    """Put every usable row of the bins `from_bin .. to_bin - 1` into its bin; return how many are in `sparse` by now.
 
-    A row is usable when metric and asset are wanted, its value is a number within limits, and it lies within the bins.
-    It is sparse when its lag has no layer. A second row for the same minute marks the bin as crowded: perhaps two
-    versions of one reading, which the caller sorts out.
+    A row is usable when metric and asset are wanted, its value is a number within limits, and it is known by the last
+    bin. It is sparse when its lag has no layer: its number, counted from `start`, is put there. A second row for the
+    same minute marks the bin as crowded: perhaps two versions of one reading, which the caller sorts out.
+    kept: (metrics, 4) whether somebody will ask for a metric's spread, highest, lowest, last.
     """
-    n_sparse = 0
     lags = layer_of.shape[1] - 1
+    origin = (first_bin - 1) * HOUR_US + 1  # bin 0 begins here: an hour owns its end, not its beginning
+    from_us, to_us = from_bin * HOUR_US, to_bin * HOUR_US
     for i in range(len(value)):
+        since = observed[i] - origin
+        if since < from_us or since >= to_us:
+            continue
         m = metric_of[metric_code[i]]
         if m < 0:
             continue
         a = asset_of[universe[m], asset_code[i]]
         v = value[i]
-        if a < 0 or a % parts != part or not (low[m] <= v <= high[m]):
+        s = (known[i] - origin) // HOUR_US
+        if a < 0 or s >= bins or not (low[m] <= v <= high[m]):
             continue
-        h = -(-observed[i] // HOUR_US) - first_bin
-        s = -(-known[i] // HOUR_US) - first_bin
-        if h < 0 or h >= bins or s >= bins:
-            continue
+        h = since // HOUR_US
         place = h * widths[m] + a
-        bit = np.uint64(1) << np.uint64((observed[i] % HOUR_US) // MINUTE_US)
+        bit = np.uint64(1) << np.uint64((since - h * HOUR_US) // MINUTE_US)
         mark = seen_start[m] + place
         if seen[mark] & bit:
             crowded[mark] = True
         seen[mark] |= bit
         layer = layer_of[m, min(max(s - h, 0), lags)]
         if layer < 0:
-            sparse[n_sparse] = i
+            sparse[n_sparse] = start + i
             n_sparse += 1
             continue
         place += layer_start[layer]
         centred = v - middle[m]
-        c = np.int64(np.rint(centred * coarse[m]))
         total[place] += np.int64(np.rint(centred * fine[m]))
-        rough[place] += c
-        squares[place] += c * c
         count[place] += 1
+        if kept[m, 0]:
+            c = np.int64(np.rint(centred * coarse[m]))
+            rough[place] += c
+            squares[place] += c * c
         v32 = np.float32(v)
-        if v32 > highest[place]:
+        if kept[m, 1] and v32 > highest[place]:
             highest[place] = v32
-        if v32 < lowest[place]:
+        if kept[m, 2] and v32 < lowest[place]:
             lowest[place] = v32
-        if observed[i] > last_at[place]:
+        if kept[m, 3] and observed[i] > last_at[place]:
             last_at[place] = observed[i]
             last[place] = v32
     return n_sparse
 
 
 @compiled
-def add_window_sums(bins, out, lag, window, offset, reach):
-    """out[t, a] += sum of the window's bins. bins: (hours, assets) int64."""
-    stop = max(lag, offset)
-    width = offset + window - stop
-    if width <= 0:
-        return
-    assets = bins.shape[1]
-    running = np.zeros(assets, np.int64)
-    for h in range(max(reach - stop - width + 1, 0), reach - stop):
-        for a in range(assets):
+def _fill_first(running, bins, enters, width):
+    """The window of the first hour, all but its newest bin."""
+    for h in range(max(enters - width + 1, 0), enters):
+        for a in range(len(running)):
             running[a] += bins[h, a]
-    for t in range(out.shape[0]):
-        enters, leaves = reach + t - stop, reach + t - stop - width
-        if enters < 0:
-            continue
-        if leaves >= 0 and t > 0:
-            for a in range(assets):
-                running[a] += bins[enters, a] - bins[leaves, a]
-        else:
-            for a in range(assets):
-                running[a] += bins[enters, a]
-        for a in range(assets):
-            out[t, a] += running[a]
 
 
 @compiled
-def raise_window_max(bins, out, lag, window, offset, reach):
-    """out[t, a] = max(out[t, a], the window's bins), by maxima over powers of two hours. bins: (hours, assets)."""
+def _roll(running, bins, more, t, enters, width):
+    """One hour on: the newest bin enters, the oldest leaves, and what `more` (hours, assets), if any, says changes."""
+    if width > 0 and enters >= 0:
+        leaves = enters - width
+        if t > 0 and leaves >= 0:
+            for a in range(len(running)):
+                running[a] += bins[enters, a] - bins[leaves, a]
+        else:
+            for a in range(len(running)):
+                running[a] += bins[enters, a]
+    if more.size:
+        for a in range(len(running)):
+            running[a] += more[t, a]
+
+
+@compiled
+def window_events(asset, hour, known, until, first, hours, window, offset):
+    """When rows in force in `known <= T < until` enter and leave the window, sorted by T (counting sort).
+
+    Returns starts (hours + 1,) and event: hour t's are `event[starts[t] : starts[t + 1]]`, row i as i + 1 where it
+    enters and as -(i + 1) where it leaves.
+    """
+    starts = np.zeros(hours + 1, np.int64)
+    enters, leaves = np.empty(len(hour), np.int64), np.empty(len(hour), np.int64)
+    for i in range(len(hour)):
+        enters[i] = max(max(known[i], hour[i] + offset) - first, 0)
+        leaves[i] = min(min(until[i], hour[i] + offset + window) - first, hours)
+        if enters[i] < leaves[i]:
+            starts[enters[i]] += 1
+            if leaves[i] < hours:
+                starts[leaves[i]] += 1
+    for t in range(1, hours + 1):
+        starts[t] += starts[t - 1]
+    event = np.empty(starts[hours], np.int64)
+    for i in range(len(hour)):
+        if enters[i] < leaves[i]:
+            starts[enters[i]] -= 1
+            event[starts[enters[i]]] = i + 1
+            if leaves[i] < hours:
+                starts[leaves[i]] -= 1
+                event[starts[leaves[i]]] = -(i + 1)
+    return starts, event
+
+
+@compiled
+def _happen(running, t, starts, event, asset, amount):
+    """The events of hour t."""
+    for e in range(starts[t], starts[t + 1]):
+        i = abs(event[e]) - 1
+        running[asset[i]] += amount[i] if event[e] > 0 else -amount[i]
+
+
+@compiled
+def count_events(starts, event, asset, out):
+    """out[t, a] = rows in the window."""
+    running, ones = np.zeros(out.shape[1], np.int64), np.ones(len(asset), np.int64)
+    for t in range(out.shape[0]):
+        _happen(running, t, starts, event, asset, ones)
+        for a in range(out.shape[1]):
+            out[t, a] = running[a]
+
+
+@compiled
+def window_means(
+    total, count, more_total, more_count, starts, event, asset, own_total, own_count, lag, window, offset, reach,
+    middle, fine, out,
+):  # fmt: skip
+    """out[t, a] = the window's mean, NaN without readings, from bins (hours, assets), changes, and rows' events.
+
+    `fine` is a power of two.
+    """
+    stop = max(lag, offset)
+    width = max(offset + window - stop, 0)
+    sums, n = np.zeros(out.shape[1], np.int64), np.zeros(out.shape[1], np.int64)
+    _fill_first(sums, total, reach - stop, width)
+    _fill_first(n, count, reach - stop, width)
+    unit = 1.0 / fine
+    for t in range(out.shape[0]):
+        _roll(sums, total, more_total, t, reach + t - stop, width)
+        _roll(n, count, more_count, t, reach + t - stop, width)
+        _happen(sums, t, starts, event, asset, own_total)
+        _happen(n, t, starts, event, asset, own_count)
+        for a in range(out.shape[1]):
+            out[t, a] = np.float32(sums[a] / n[a] * unit + middle)
+
+
+@compiled
+def window_spreads(
+    rough, squares, count, more_rough, more_squares, more_count, starts, event, asset, own_rough, own_squares,
+    own_count, lag, window, offset, reach, coarse, out,
+):  # fmt: skip
+    """out[t, a] = the window's population standard deviation, NaN without readings."""
+    stop = max(lag, offset)
+    width = max(offset + window - stop, 0)
+    assets = out.shape[1]
+    sums, second, n = np.zeros(assets, np.int64), np.zeros(assets, np.int64), np.zeros(assets, np.int64)
+    _fill_first(sums, rough, reach - stop, width)
+    _fill_first(second, squares, reach - stop, width)
+    _fill_first(n, count, reach - stop, width)
+    for t in range(out.shape[0]):
+        _roll(sums, rough, more_rough, t, reach + t - stop, width)
+        _roll(second, squares, more_squares, t, reach + t - stop, width)
+        _roll(n, count, more_count, t, reach + t - stop, width)
+        _happen(sums, t, starts, event, asset, own_rough)
+        _happen(second, t, starts, event, asset, own_squares)
+        _happen(n, t, starts, event, asset, own_count)
+        for a in range(assets):
+            centred = sums[a] / n[a]
+            variance = second[a] / n[a] - centred * centred
+            out[t, a] = np.float32(np.sqrt(0.0 if variance < 0.0 else variance) / coarse)
+
+
+@compiled
+def window_counts(count, more_count, starts, event, asset, own_count, lag, window, offset, reach, out):
+    """out[t, a] = how many readings the window holds."""
+    stop = max(lag, offset)
+    width = max(offset + window - stop, 0)
+    n = np.zeros(out.shape[1], np.int64)
+    _fill_first(n, count, reach - stop, width)
+    for t in range(out.shape[0]):
+        _roll(n, count, more_count, t, reach + t - stop, width)
+        _happen(n, t, starts, event, asset, own_count)
+        for a in range(out.shape[1]):
+            out[t, a] = n[a]
+
+
+@compiled
+def add_window_steps(bins, steps, lag, window, offset, reach):
+    """steps[t, a] += what changes in the window's sum from t - 1 to t; at t = 0 the whole sum."""
+    stop = max(lag, offset)
+    width = max(offset + window - stop, 0)
+    nothing = np.zeros((0, 0), np.int64)
+    _fill_first(steps[0], bins, reach - stop, width)
+    for t in range(steps.shape[0]):
+        _roll(steps[t], bins, nothing, t, reach + t - stop, width)
+
+
+@compiled
+def raise_window_max(bins, out, lag, window, offset, reach, sign):
+    """out[t, a] = max(out[t, a], the window's bins times sign), by maxima over powers of two hours."""
     stop = max(lag, offset)
     width = offset + window - stop
     if width <= 0:
@@ -108,10 +233,11 @@ def raise_window_max(bins, out, lag, window, offset, reach):
     assets = bins.shape[1]
     rows = out.shape[0] + width - 1
     first = reach - stop - width + 1
-    level = np.full((rows, assets), -np.inf, np.float32)
+    level = np.empty((rows, assets), np.float32)
+    level[: min(max(-first, 0), rows)] = -np.inf
     for h in range(max(-first, 0), rows):
         for a in range(assets):
-            level[h, a] = bins[first + h, a]
+            level[h, a] = sign * bins[first + h, a]
     span = 1
     while 2 * span <= width:
         for h in range(rows - 1, span - 1, -1):
@@ -120,7 +246,15 @@ def raise_window_max(bins, out, lag, window, offset, reach):
         span *= 2
     for t in range(out.shape[0]):
         for a in range(assets):
-            out[t, a] = max(out[t, a], level[t + width - 1, a], level[t + span - 1, a])
+            out[t, a] = max(out[t, a], max(level[t + width - 1, a], level[t + span - 1, a]))
+
+
+@compiled
+def settle_max(out, sign):
+    """What no reading has raised is NaN; a lowest value gets its sign back."""
+    for t in range(out.shape[0]):
+        for a in range(out.shape[1]):
+            out[t, a] = np.nan if out[t, a] == -np.inf else sign * out[t, a]
 
 
 @compiled
@@ -142,32 +276,23 @@ def follow_last(last, last_at, out, out_at, lag, window, offset, reach):
 
 
 @compiled
-def add_sparse_sums(asset, hour, known, until, amount, out, first, window, offset):
-    """Rows in force in `known <= T < until`: add `amount` to every T whose window holds `hour`. By differences."""
-    if not len(hour):
-        return
-    steps = np.zeros((out.shape[0] + 1, out.shape[1]), np.int64)
-    for i in range(len(hour)):
-        start = max(max(known[i], hour[i] + offset) - first, 0)
-        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[0])
-        if start < stop:
-            steps[start, asset[i]] += amount[i]
-            steps[stop, asset[i]] -= amount[i]
-    running = np.zeros(out.shape[1], np.int64)
-    for t in range(out.shape[0]):
-        for a in range(out.shape[1]):
-            running[a] += steps[t, a]
-            out[t, a] += running[a]
-
-
-@compiled
 def raise_sparse_max(asset, hour, known, until, value, out, first, window, offset):
+    """Raise `out` by rows in force. A block of hours that is nowhere lower than a row's value is passed over."""
+    hours, assets = out.shape
+    floor = np.full((hours // BLOCK + 1, assets), np.inf, np.float32)
+    for t in range(hours if len(hour) else 0):
+        for a in range(assets):
+            floor[t // BLOCK, a] = min(floor[t // BLOCK, a], out[t, a])
     for i in range(len(hour)):
-        start = max(max(known[i], hour[i] + offset) - first, 0)
-        stop = min(min(until[i], hour[i] + offset + window) - first, out.shape[0])
-        for t in range(start, stop):
-            if value[i] > out[t, asset[i]]:
-                out[t, asset[i]] = value[i]
+        t = max(max(known[i], hour[i] + offset) - first, 0)
+        stop = min(min(until[i], hour[i] + offset + window) - first, hours)
+        a, v = asset[i], value[i]
+        while t < stop:
+            end = min((t // BLOCK + 1) * BLOCK, stop)
+            if v > floor[t // BLOCK, a]:
+                for u in range(t, end):
+                    out[u, a] = max(out[u, a], v)
+            t = end
 
 
 @compiled
@@ -219,42 +344,46 @@ def count_by_hour_of_week(event_hour, event_asset, event_slot, event_sign, hours
 
 
 @compiled
-def _hourly_stat(stat, total, rough, squares, n, highest, middle, fine, coarse):
-    if stat == 0:
-        return np.float32(total / n / fine + middle)
-    if stat == 1:
-        return highest
+def _hourly_stats(total, rough, squares, n, highest, middle, fine, coarse):
+    """(mean, max, std) of a bin with n readings."""
     centred = rough / n
-    return np.float32(np.sqrt(max(squares / n - centred * centred, 0.0)) / coarse)
+    variance = squares / n - centred * centred
+    spread = np.sqrt(0.0 if variance < 0.0 else variance) / coarse
+    return np.float32(total / n / fine + middle), highest, np.float32(spread)
 
 
 @compiled
-def hourly_values(total, rough, squares, count, highest, stat, middle, fine, coarse, skip, out_fixed, out_count, out):
-    """Each bin's statistic (0 mean, 1 max, 2 std), as a value and in fixed point; bins in `skip` stay empty."""
+def hourly_values(total, rough, squares, count, highest, middle, fine, coarse, skip, fixed, there, value):
+    """Each bin's mean, max and std, as values and in fixed point: (3, hours, assets) each; bins in `skip` stay empty.
+
+    there: (hours, assets) 1 for a bin with a value, which is -inf in the others.
+    """
     for h in range(count.shape[0]):
         for a in range(count.shape[1]):
             n = count[h, a]
             if n == 0 or (skip.size and skip[h, a]):
+                value[0, h, a] = value[1, h, a] = value[2, h, a] = -np.inf
                 continue
-            v = _hourly_stat(stat, total[h, a], rough[h, a], squares[h, a], n, highest[h, a], middle, fine, coarse)
-            out[h, a] = v
-            out_count[h, a] = 1
-            out_fixed[h, a] = np.int64(np.rint((np.float64(v) - middle) * fine))
+            there[h, a] = 1
+            stats = _hourly_stats(total[h, a], rough[h, a], squares[h, a], n, highest[h, a], middle, fine, coarse)
+            for k in range(3):
+                value[k, h, a] = stats[k]
+                fixed[k, h, a] = np.int64(np.rint((np.float64(stats[k]) - middle) * fine))
 
 
 @compiled
 def hourly_states(
-    starts, asset, hour, since, until, value, lags, total, rough, squares, count, highest, stat, middle, fine, coarse
+    starts, asset, hour, since, until, value, lags, total, rough, squares, count, highest, middle, fine, coarse
 ):
-    """The statistic of each touched bin over time: (asset, hour, since, until, value) of every state with a reading.
+    """The statistics of each touched bin over time: (asset, hour, since, until, values) of every state with a reading.
 
     Rows `starts[g] .. starts[g+1]` are bin g's own; total .. highest (bins, lags) are what its layers add, each from
-    the age `lags[k]` on.
+    the age `lags[k]` on. values: (3, n) mean, max and std.
     """
     most = 2 * len(asset) + (len(starts) - 1) * (len(lags) + 1)
     out_asset, out_hour = np.empty(most, np.int64), np.empty(most, np.int64)
     out_since, out_until = np.empty(most, np.int64), np.empty(most, np.int64)
-    out_value = np.empty(most, np.float64)
+    out_value = np.empty((3, most), np.float64)
     n_out = 0
     for g in range(len(starts) - 1):
         begin, end = starts[g], starts[g + 1]
@@ -265,10 +394,10 @@ def hourly_states(
         for i in range(begin, end):
             times[len(lags) + 2 * (i - begin)] = max(since[i], b)
             times[len(lags) + 2 * (i - begin) + 1] = until[i]
-        times = np.unique(times)
+        times.sort()
         for e in range(len(times)):
             t = times[e]
-            if t >= FOREVER:
+            if t >= FOREVER or (e + 1 < len(times) and times[e + 1] == t):
                 continue
             s, r, q, n, top = np.int64(0), np.int64(0), np.int64(0), np.int64(0), np.float32(-np.inf)
             for k in range(len(lags)):
@@ -291,6 +420,8 @@ def hourly_states(
                 out_asset[n_out], out_hour[n_out] = asset[begin], b
                 out_since[n_out] = t
                 out_until[n_out] = times[e + 1] if e + 1 < len(times) else FOREVER
-                out_value[n_out] = _hourly_stat(stat, s, r, q, n, top, middle, fine, coarse)
+                stats = _hourly_stats(s, r, q, n, top, middle, fine, coarse)
+                for k in range(3):
+                    out_value[k, n_out] = stats[k]
                 n_out += 1
-    return out_asset[:n_out], out_hour[:n_out], out_since[:n_out], out_until[:n_out], out_value[:n_out]
+    return out_asset[:n_out], out_hour[:n_out], out_since[:n_out], out_until[:n_out], out_value[:, :n_out]

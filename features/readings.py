@@ -9,11 +9,11 @@ and the result is exact.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 
 import numpy as np
 
+from contracts.errors import ForesafeError
 from contracts.pilot import Metric
 from contracts.results import BoolArray, Float32Array, FloatArray, IntArray
 from features import kernels
@@ -21,6 +21,7 @@ from features.hours import FOREVER
 from features.kernels import NEVER
 
 STATS = ("mean", "max", "min", "std", "last", "count")
+PARTS = {"mean": ("total", "count"), "std": ("rough", "squares", "count"), "count": ("count",)}
 FINE_BITS, COARSE_BITS = 40, 21  # of a metric's range: for sums, and for sums of squares
 
 
@@ -85,51 +86,68 @@ class Trail:
     scale: Scale
     layers: tuple[Layer, ...]
     sparse: Rows
+    stats: frozenset[str] = frozenset(STATS)  # what its layers were filled for
 
     def window(self, stat: str, *, hours: IntArray, window: int, offset: int = 0) -> Float32Array:
         """(len(hours), assets) of `stat` over (T - offset - window, T - offset], for consecutive hours T.
 
         NaN where the window holds no reading that was known by T. `std` is the population standard deviation.
         """
-        sums = {"mean": ("total", "count"), "std": ("rough", "count", "squares"), "count": ("count",)}
-        if stat in sums:
-            parts = {name: self._sums(name, hours, window, offset) for name in sums[stat]}
-            return _statistic(stat, parts, self.scale)
-        if stat == "last":
-            return self._last(hours, window, offset)
-        return self._extreme("highest" if stat == "max" else "lowest", hours, window, offset)
-
-    def _sums(self, name: str, hours: IntArray, window: int, offset: int) -> IntArray:
-        out = np.zeros((len(hours), self.assets), np.int64)
-        reach = int(hours[0]) - self.first_bin
-        for layer in self.layers:
-            width = min(window, layer.gone - offset)
-            kernels.add_window_sums(getattr(layer, name), out, layer.lag, width, offset, reach)
-        rows = self.sparse
-        if len(rows):
-            amount = _amounts(name, rows.value, self.scale)
-            kernels.add_sparse_sums(
-                rows.asset, rows.hour, rows.since, rows.until, amount, out, int(hours[0]), window, offset
+        if stat not in self.stats:
+            raise ForesafeError(
+                f"{stat!r} of readings that were binned for {', '.join(sorted(self.stats)) or 'nothing'}",
+                where="features",
+                cause="a feature that asks for a statistic in some cities and not in others",
+                fix="let it ask for the same statistics whatever the view holds",
             )
+        out = np.empty((len(hours), self.assets), np.float32)
+        if stat in ("mean", "std", "count"):
+            self._moments(stat, out, hours, window, offset)
+        elif stat == "last":
+            self._last(out, hours, window, offset)
+        else:
+            self._extreme("highest" if stat == "max" else "lowest", out, hours, window, offset)
         return out
 
-    def _extreme(self, name: str, hours: IntArray, window: int, offset: int) -> Float32Array:
-        out = np.full((len(hours), self.assets), -np.inf, np.float32)
-        sign = np.float32(1 if name == "highest" else -1)
-        reach = int(hours[0]) - self.first_bin
-        for layer in self.layers:
-            bins, width = getattr(layer, name), min(window, layer.gone - offset)
-            kernels.raise_window_max(bins if sign > 0 else -bins, out, layer.lag, width, offset, reach)
-        rows = self.sparse
-        value = rows.value.astype(np.float32) * sign
-        kernels.raise_sparse_max(
-            rows.asset, rows.hour, rows.since, rows.until, value, out, int(hours[0]), window, offset
-        )
-        out[np.isneginf(out)] = np.nan
-        return out if sign > 0 else -out
+    def _moments(self, stat: str, out: Float32Array, hours: IntArray, window: int, offset: int) -> None:
+        layer, *others = self.layers or (_no_layer(self.assets),)
+        names, rows, first = PARTS[stat], self.sparse, int(hours[0])
+        bins = [getattr(layer, name) for name in names]
+        more = [self._steps(name, others, hours, window, offset) for name in names]
+        events = kernels.window_events(rows.asset, rows.hour, rows.since, rows.until, first, len(hours), window, offset)
+        own = [_amounts(name, rows.value, self.scale) for name in names]
+        given = *bins, *more, *events, rows.asset, *own
+        place = layer.lag, min(window, layer.gone - offset), offset, first - self.first_bin
+        if stat == "mean":
+            kernels.window_means(*given, *place, self.scale.middle, self.scale.fine, out)
+        elif stat == "std":
+            kernels.window_spreads(*given, *place, self.scale.coarse, out)
+        else:
+            kernels.window_counts(*given, *place, out)
 
-    def _last(self, hours: IntArray, window: int, offset: int) -> Float32Array:
-        out = np.full((len(hours), self.assets), np.nan, np.float32)
+    def _steps(self, name: str, layers: list[Layer], hours: IntArray, window: int, offset: int) -> IntArray:
+        """(len(hours), assets) what these layers change from hour to hour; empty where there is none."""
+        if not layers:
+            return np.zeros((0, 0), np.int64)
+        steps, reach = np.zeros((len(hours), self.assets), np.int64), int(hours[0]) - self.first_bin
+        for layer in layers:
+            width = min(window, layer.gone - offset)
+            kernels.add_window_steps(getattr(layer, name), steps, layer.lag, width, offset, reach)
+        return steps
+
+    def _extreme(self, name: str, out: Float32Array, hours: IntArray, window: int, offset: int) -> None:
+        sign = np.float32(1 if name == "highest" else -1)
+        out[...] = -np.inf
+        for layer in self.layers:
+            width, reach = min(window, layer.gone - offset), int(hours[0]) - self.first_bin
+            kernels.raise_window_max(getattr(layer, name), out, layer.lag, width, offset, reach, sign)
+        rows, value = self.sparse, self.sparse.value.astype(np.float32) * sign
+        first = int(hours[0])
+        kernels.raise_sparse_max(rows.asset, rows.hour, rows.since, rows.until, value, out, first, window, offset)
+        kernels.settle_max(out, sign)
+
+    def _last(self, out: Float32Array, hours: IntArray, window: int, offset: int) -> None:
+        out[...] = np.nan
         out_at = np.full(out.shape, NEVER, np.int64)
         reach = int(hours[0]) - self.first_bin
         for layer in self.layers:
@@ -139,7 +157,12 @@ class Trail:
             rows.asset, rows.hour, rows.since, rows.until, rows.value.astype(np.float32), rows.observed, out, out_at,
             int(hours[0]), window, offset,
         )  # fmt: skip
-        return out
+
+
+def _no_layer(assets: int) -> Layer:
+    """Stands for the first layer where there is none: no window reaches back to its age."""
+    whole, part = np.zeros((0, assets), np.int64), np.zeros((0, assets), np.float32)
+    return Layer(int(FOREVER), whole, whole, whole, whole, part, part, part, whole)
 
 
 def attribute_trail(rows: Rows, *, assets: int, limits: Metric) -> Trail:
@@ -160,16 +183,3 @@ def _amounts(name: str, value: FloatArray, scale: Scale) -> IntArray:
         return np.rint(centred * scale.fine).astype(np.int64)
     coarse = np.rint(centred * scale.coarse).astype(np.int64)
     return coarse if name == "rough" else coarse * coarse
-
-
-def _statistic(stat: str, parts: Mapping[str, IntArray], scale: Scale) -> Float32Array:
-    n = parts["count"].astype(np.float64)
-    if stat == "count":
-        return n.astype(np.float32)
-    n[n == 0] = np.nan
-    if stat == "mean":
-        mean: Float32Array = (parts["total"] / n / scale.fine + scale.middle).astype(np.float32)
-        return mean
-    variance = np.maximum(parts["squares"] / n - (parts["rough"] / n) ** 2, 0.0)
-    spread: Float32Array = (np.sqrt(variance) / scale.coarse).astype(np.float32)
-    return spread

@@ -20,7 +20,8 @@ def in_force(frame: pl.DataFrame, *, key: list[str], content: list[str]) -> pl.D
     """
     ordered = frame.sort([*key, "known_us", *content])
     ordered = ordered.with_columns(since=pl.Series(ceil_hour(ordered["known_us"].to_numpy()), dtype=pl.Int64))
-    until = pl.col("since").shift(-1).over(key).fill_null(int(FOREVER))
+    followed = pl.all_horizontal(pl.col(name) == pl.col(name).shift(-1) for name in key).fill_null(value=False)
+    until = pl.when(followed).then(pl.col("since").shift(-1)).otherwise(int(FOREVER))
     return ordered.with_columns(until=until).filter(pl.col("since") < pl.col("until"))
 
 

@@ -6,6 +6,7 @@ against it cannot look ahead.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -16,7 +17,7 @@ import polars as pl
 
 from contracts.pilot import Hazard, Pilot
 from contracts.results import Float32Array, FloatArray, IntArray
-from features.hourly import hourly_trail
+from features.hourly import HOURLY_STATS, hourly_trails
 from features.hours import LocalTime
 from features.incidents import Known, hour_of_week_rates, smoothed_rate
 from features.readings import Trail, newest
@@ -39,8 +40,8 @@ class View:
     trails: Mapping[str, Trail]
     sources: Mapping[str, IntArray]
     incidents: Mapping[str, Known]
-    _cache: dict[tuple[object, ...], Float32Array] = field(default_factory=dict, repr=False)
-    _hourly: dict[tuple[str, str], Trail] = field(default_factory=dict, repr=False)
+    asked: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set), repr=False)  # metric -> statistics
+    _hourly: dict[str, Mapping[str, Trail]] = field(default_factory=dict, repr=False)
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -56,18 +57,15 @@ class View:
 
     def window(self, metric: str, stat: str, *, hours: int, ago: int = 0) -> Float32Array:
         """(T, A) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading."""
-        key = (metric, stat, hours, ago)
-        if key not in self._cache:
-            values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
-            self._cache[key] = _pick(values, self.sources[metric])
-        return self._cache[key]
+        self.asked[metric].add(stat)
+        return _pick(self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago), self.sources[metric])
 
     def hourly_window(self, metric: str, hourly: str, stat: str, *, hours: int) -> Float32Array:
         """(T, A) mean or max, over the hours of (T - hours, T] that have a reading, of each hour's mean, max or std."""
-        key = (metric, hourly)
-        if key not in self._hourly:
-            self._hourly[key] = hourly_trail(self.trails[metric], hourly)
-        return _pick(self._hourly[key].window(stat, hours=self.hours, window=hours), self.sources[metric])
+        self.asked[metric].update(HOURLY_STATS)
+        if metric not in self._hourly:
+            self._hourly[metric] = hourly_trails(self.trails[metric])
+        return _pick(self._hourly[metric][hourly].window(stat, hours=self.hours, window=hours), self.sources[metric])
 
     def attribute(self, metric: str) -> Float32Array:
         """(T, A) the newest known value of a static metric, however old."""

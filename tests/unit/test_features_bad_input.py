@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
@@ -10,11 +11,13 @@ import numpy as np
 import pytest
 import yaml
 
-from contracts.errors import BadPilot
-from contracts.pilot import load_pilot
+from contracts.errors import BadPilot, ForesafeError
+from contracts.pilot import FeatureChoice, load_pilot
+from contracts.results import FeatureInfo
 from contracts.tables import Tables
-from features import build_features, build_labels, feature_infos, scoring_spine, training_spine
+from features import build_features, build_labels, feature_infos, registry, scoring_spine, training_spine
 from features.leaks import find_leak
+from features.view import View
 from tests.properties import worlds
 from tests.properties.worlds import EVERYTHING, START
 
@@ -152,3 +155,19 @@ def test_readings_of_unknown_assets_and_metrics_are_nobodys() -> None:
     np.testing.assert_array_equal(
         build_features(with_stray, spine, PILOT).values, build_features(without, spine, PILOT).values
     )
+
+
+def test_a_feature_that_asks_for_a_statistic_only_where_there_are_assets_is_refused(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def whimsical(view: View, choice: FeatureChoice) -> Iterator[registry.Column]:
+        stat = "max" if view.assets else "mean"
+        yield FeatureInfo("whimsical", choice.kind, "", "", "", "wind"), view.window("wind_m_s", stat, hours=3)
+
+    for register in ("REGISTERED", "_USES"):
+        monkeypatch.setattr(registry, register, dict(getattr(registry, register)))
+    registry.feature("whimsical")(whimsical)
+    pilot = PILOT.model_copy(update={"features": (FeatureChoice(kind="whimsical"),)})
+    tables = tables_of()
+    with pytest.raises(ForesafeError, match="'max' of readings that were binned for mean"):
+        build_features(tables, scoring_spine(tables, pilot, as_of=START + timedelta(hours=5)), pilot)
