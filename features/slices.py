@@ -18,8 +18,9 @@ from contracts.errors import ForesafeError
 from contracts.pilot import Pilot
 from contracts.results import Features, IntArray, Spine
 from contracts.tables import Tables
-from features.build import build_features, reach_hours
+from features.build import build_features
 from features.hours import HOUR_US, as_of_hours
+from features.universe import reach_hours
 
 ReadReadings = Callable[[datetime, datetime], pl.DataFrame]
 
