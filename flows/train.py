@@ -32,8 +32,11 @@ def train_hazard(pilot: str, hazard: str) -> dict[str, Any]:
 
 
 @flow(name="train", flow_run_name="train {pilot}", timeout_seconds=4 * STEP_TIMEOUT_SECONDS, persist_result=True)
-def train(pilot: str) -> State[Any]:
-    """A hazard without enough incidents is refused and the others go on; a challenger that loses is no failure."""
+def train(pilot: str, why: str = "") -> State[Any]:
+    """A hazard without enough incidents is refused and the others go on; a challenger that loses is no failure.
+
+    why: what asked for it, for the record; empty for the schedule or a person.
+    """
     settings = load_settings()
     made = build_features(pilot)
     outcomes = [
@@ -42,6 +45,7 @@ def train(pilot: str) -> State[Any]:
     record_outcomes(outputs_of(settings, pilot).last("train"), outcomes)
     rows = train_rows(outcomes)
     facts = [in_seoul(now()), f"{made['rows']:,} rows of {made['features']} features, until {made['observed_until']}"]
+    facts += [f"asked for: {why}"] if why else []
     create_table_artifact(table=rows, key=artifact_key("models", pilot))
     create_markdown_artifact(markdown(f"Train {pilot}", facts, rows), key=artifact_key("train", pilot))
     return closing_state(outcomes, rows)
