@@ -135,7 +135,7 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Decision:
-    """A record of something decided: promotion, refusal, retraining, rollback. `wait`: an operator has the last word."""
+    """A record of something decided: promotion, refusal, retraining, rollback. `wait`: for an operator's word."""
 
     kind: Literal["promote", "wait", "refuse", "retrain", "recalibrate", "rollback", "nothing", "call_a_person"]
     subject: str

@@ -1,4 +1,4 @@
-"""What an outage leaves on Prefect's server, settled before work goes on: runs that are late, and runs that nobody runs.
+"""What an outage leaves on Prefect's server, settled before work goes on: late runs, and runs that nobody runs.
 
 A flow works on everything that is new, so that of several late runs of a deployment one is enough: the newest.
 A run whose process is gone (kill -9, power) would stay "running" for ever and hold its deployment's only place.
@@ -64,8 +64,13 @@ def _alive(pid: int) -> bool:
 
 
 def _runs(client: SyncPrefectClient, pool: str, kinds: list[StateType]) -> Iterator[FlowRun]:
-    from prefect.client.schemas.filters import FlowRunFilter, FlowRunFilterState, FlowRunFilterStateType
-    from prefect.client.schemas.filters import WorkPoolFilter, WorkPoolFilterName
+    from prefect.client.schemas.filters import (
+        FlowRunFilter,
+        FlowRunFilterState,
+        FlowRunFilterStateType,
+        WorkPoolFilter,
+        WorkPoolFilterName,
+    )
 
     wanted = FlowRunFilter(state=FlowRunFilterState(type=FlowRunFilterStateType(any_=kinds)))
     here = WorkPoolFilter(name=WorkPoolFilterName(any_=[pool]))

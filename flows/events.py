@@ -1,6 +1,6 @@
-"""The events that Foresafe tells Prefect, and what listens to them: prefect.yaml starts a training, notices.py tells a person.
+"""The events that Foresafe tells Prefect: prefect.yaml answers a request with a training, notices.py tells a person.
 
-An event is about one pilot: its resource is `foresafe.pilot.PILOT`. The payload's `reasons` is text for people.
+The resource is `foresafe.model.PILOT-HAZARD` with the label `foresafe.pilot`, by which automations choose.
 """
 
 from __future__ import annotations
@@ -9,21 +9,15 @@ from collections.abc import Sequence
 
 RETRAIN_REQUESTED = "foresafe.retrain.requested"
 PERSON_CALLED = "foresafe.person.called"
-_SEND_SECONDS = 20.0
 
 
-def tell(event: str, pilot: str, *, reasons: Sequence[str], decision: str = "") -> None:
-    """Emit the event about this pilot and wait until the server has it, or the event is lost when the process ends.
+def tell(event: str, *, pilot: str, hazard: str, subject: str, kind: str, reasons: Sequence[str]) -> None:
+    """Emit the event about one model. Within a flow it is sent in the background, at the latest when the run ends.
 
     Args:
-        decision: an id or name under which the decision can be found again.
+        subject: the model, `PILOT-HAZARD`. kind: what was decided. reasons: texts for people.
     """
     from prefect.events import emit_event
-    from prefect.events.worker import EventsWorker
 
-    emit_event(
-        event=event,
-        resource={"prefect.resource.id": f"foresafe.pilot.{pilot}", "prefect.resource.name": pilot},
-        payload={"pilot": pilot, "reasons": "; ".join(reasons), "decision": decision},
-    )
-    EventsWorker.drain_all(timeout=_SEND_SECONDS, at_exit=False)
+    resource = {"prefect.resource.id": f"foresafe.model.{subject}", "foresafe.pilot": pilot, "foresafe.hazard": hazard}
+    emit_event(event=event, resource=resource, payload={"subject": subject, "kind": kind, "reasons": list(reasons)})

@@ -4,8 +4,8 @@
 
 It goes to the background by itself, and returns as soon as it holds its lock and FOLDER/server.json says who it is.
 Everyone who uses the server holds a shared lock on FOLDER/users.lock; the kernel frees it however they end, kill -9
-included. When nobody holds it any more, or on SIGTERM, the keeper stops the server's whole process group and ends; on Linux also
-what the server started in sessions of its own, as Prefect's worker does with every run.
+included. When nobody holds it any more, or on SIGTERM, the keeper stops the server's whole process group and ends; on
+Linux also what the server started in sessions of its own, as Prefect's worker does with every run.
 The keeper itself holds FOLDER/keeper.lock: whoever can take that one knows that no server of this folder is left.
 """
 
@@ -49,7 +49,7 @@ def _die_with_parent() -> None:
 
 
 def _adopt_orphans() -> None:
-    """Linux: whoever loses its parent below the keeper becomes the keeper's child, so that it can be found and ended."""
+    """Linux: whoever loses its parent below the keeper becomes the keeper's child, so that it can be found."""
     if sys.platform == "linux":
         pr_set_child_subreaper = 36
         ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
@@ -78,7 +78,7 @@ def _signal(how: Callable[[int, int], None], pid: int, number: int) -> bool:
 
 
 def _descendants() -> list[int]:
-    """Every process below this one, those that are dead and only wait for their parent left out; none where no /proc."""
+    """Every living process below this one, children of children too; none where there is no /proc."""
     parents: dict[int, int] = {}
     for stat in Path("/proc").glob("[0-9]*/stat"):
         try:

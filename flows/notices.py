@@ -38,9 +38,9 @@ def _save_block(url: str) -> UUID:
 
 
 def _automations(block: UUID) -> list[AutomationCore]:
-    from prefect.events import Automation, EventTrigger
+    from prefect.events import EventTrigger
     from prefect.events.actions import SendNotification
-    from prefect.events.schemas.automations import Posture
+    from prefect.events.schemas.automations import AutomationCore, Posture
 
     failed = SendNotification(
         block_document_id=block,
@@ -49,22 +49,22 @@ def _automations(block: UUID) -> list[AutomationCore]:
     )
     called = SendNotification(
         block_document_id=block,
-        subject="Foresafe needs you: {{ event.payload.pilot }}",
-        body="{{ event.payload.reasons }}",
+        subject="Foresafe needs you: {{ event.payload.subject }}",
+        body="{{ event.payload.reasons | join('; ') }}",
     )
     ends = {f"prefect.flow-run.{ending}" for ending in _ENDINGS}
     return [
-        Automation(
+        AutomationCore(
             name=FAILED,
             trigger=EventTrigger(
                 match={"prefect.resource.id": "prefect.flow-run.*"}, expect=ends, posture=Posture.Reactive, threshold=1
             ),
             actions=[failed],
         ),
-        Automation(
+        AutomationCore(
             name=CALLED,
             trigger=EventTrigger(
-                match={"prefect.resource.id": "foresafe.pilot.*"},
+                match={"prefect.resource.id": "foresafe.model.*"},
                 expect={PERSON_CALLED},
                 posture=Posture.Reactive,
                 threshold=1,

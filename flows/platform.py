@@ -7,6 +7,7 @@ import json
 import os
 import signal
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import replace
 
@@ -88,7 +89,7 @@ def _start(settings: Settings, first_port: int | None, stack: ExitStack) -> list
 
 def _watch(started: list[tuple[Service, Use]]) -> None:
     """Until a signal: look at each, and start anew one that is gone or does not answer any more."""
-    missed = dict.fromkeys((service.name for service, _ in started), 0)
+    missed = Counter[str]()
     while True:
         time.sleep(LOOK_SECONDS)
         for service, use in started:
@@ -97,9 +98,17 @@ def _watch(started: list[tuple[Service, Use]]) -> None:
                 continue
             missed[service.name] += 1
             if use.gone() or missed[service.name] >= _MISSED_LOOKS:
-                say(f"! {service.name} is gone or does not answer; starting it again")
-                say(f"{service.name:8} {use.again()}")
-                missed[service.name] = 0
+                _revive(service, use)
+            if service.name == "Prefect":
+                break  # the worker cannot do without it
+
+
+def _revive(service: Service, use: Use) -> None:
+    say(f"! {service.name} is gone or does not answer; starting it again")
+    try:
+        say(f"{service.name:8} {use.again()}")
+    except ForesafeError as fault:
+        say(f"! {fault}")  # and again at the next look: what is missing may come back
 
 
 def take_down(settings: Settings) -> None:
@@ -113,7 +122,7 @@ def take_down(settings: Settings) -> None:
 
 
 def _end_command(settings: Settings) -> None:
-    """Ask `foresafe up`, if it runs, to end, and wait for it. Its lock tells that it runs; a file left behind does not."""
+    """Ask `foresafe up`, if it runs, to end, and wait. Its lock tells that it runs; a file left behind does not."""
     mark = settings.state / "up.json"
     until = time.monotonic() + _LEAVE_SECONDS
     asked = False

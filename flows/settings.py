@@ -95,7 +95,7 @@ def find_home(start: Path) -> Path:
 
 
 def project_folder() -> Path:
-    """The folder that FORESAFE_HOME names, as a worker's runs are told, or else the one that the working folder is in."""
+    """The folder that FORESAFE_HOME names, or else the project that the working folder is in."""
     return Path(os.environ.get("FORESAFE_HOME") or find_home(Path.cwd()))
 
 

@@ -7,13 +7,15 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 
 from flows import stages
 from flows.each import record_outcomes
 from flows.instants import in_seoul, now
+from flows.journal import journaled
 from flows.pages import artifact_key, markdown, train_rows
 from flows.places import hazard_names, outputs_of
-from flows.recorded import closing_state, outcome_of
+from flows.recorded import closing_state, may_pass, outcome_of
 from flows.settings import load_settings
 
 STEP_TIMEOUT_SECONDS = 3600
@@ -25,7 +27,14 @@ def build_features(pilot: str) -> dict[str, Any]:
 
 
 @task(
-    task_run_name="train {hazard}", timeout_seconds=STEP_TIMEOUT_SECONDS, persist_result=True, result_serializer="json"
+    task_run_name="train {hazard}",
+    retries=1,
+    retry_delay_seconds=60,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_pass,
+    timeout_seconds=STEP_TIMEOUT_SECONDS,
+    persist_result=True,
+    result_serializer="json",
 )
 def train_hazard(pilot: str, hazard: str) -> dict[str, Any]:
     return stages.learn_and_release(load_settings(), pilot, hazard, clock=now)
@@ -37,12 +46,13 @@ def train(pilot: str, why: str = "") -> State[Any]:
 
     why: what asked for it, for the record; empty for the schedule or a person.
     """
-    settings = load_settings()
-    made = build_features(pilot)
-    outcomes = [
-        outcome_of(hazard, train_hazard(pilot, hazard, return_state=True)) for hazard in hazard_names(settings, pilot)
-    ]
-    record_outcomes(outputs_of(settings, pilot).last("train"), outcomes)
+    outputs = outputs_of(load_settings(), pilot)
+    with journaled(outputs, "train", run=str(flow_run.id)) as noted:
+        made = build_features(pilot)
+        hazards = hazard_names(load_settings(), pilot)
+        outcomes = [outcome_of(hazard, train_hazard(pilot, hazard, return_state=True)) for hazard in hazards]
+        record_outcomes(outputs.last("train"), outcomes)
+        noted.outcomes(outcomes)
     rows = train_rows(outcomes)
     facts = [in_seoul(now()), f"{made['rows']:,} rows of {made['features']} features, until {made['observed_until']}"]
     facts += [f"asked for: {why}"] if why else []

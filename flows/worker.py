@@ -3,8 +3,8 @@
     python -m flows.worker PORT [alone]      (its health is asked at http://127.0.0.1:PORT/health)
 
 `alone`: no other worker works for this Prefect server.
-It is started with PREFECT_API_URL set, in or below the project's folder or with that as FORESAFE_HOME. What deploys is a
-process of its own, and the worker takes the place of this one: an idle platform keeps only the worker in memory.
+It is started with PREFECT_API_URL set, in the project or with its folder as FORESAFE_HOME. What deploys is a process of
+its own, and the worker takes the place of this one: an idle platform keeps only the worker in memory.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def main(port: str, *, alone: bool) -> None:
 
 
 def prepare(*, alone: bool) -> None:
-    """No run that nobody runs; the pool, the deployments and their automations as prefect.yaml declares them; who is told."""
+    """The pool, what an outage left, who is told, and the deployments and automations that prefect.yaml declares."""
     from prefect import get_client
 
     from flows.backlog import settle
