@@ -115,6 +115,26 @@ def score(
 
 
 @app.command()
+def backfill(
+    pilot: PilotName,
+    first: Annotated[str, typer.Option("--from", help="ISO instant; without an offset, the pilot's time.")],
+    last: Annotated[str, typer.Option("--to", help="As --from; it is part of the range.")],
+    every_hours: Annotated[int, typer.Option(help="Hours between forecasts. Default: the pilot's cadence.")] = 0,
+) -> None:
+    """Forecast a past range with today's models, each hour from what was known then. Safe to stop and run again."""
+    from flows import run
+    from flows.console import say
+    from flows.instants import read_instant
+    from flows.places import pilot_of
+
+    settings = load_settings()
+    zone = pilot_of(settings, pilot).timezone
+    start, end = read_instant(first, zone=zone, where="--from"), read_instant(last, zone=zone, where="--to")
+    done = run.backfill(settings, pilot, first=start, last=end, every_hours=every_hours)
+    say(f"{done['scored']} of {done['hours']} hours forecast now, {done['there']} were there; {done['rows']} new rows")
+
+
+@app.command()
 def report(pilot: PilotName) -> None:
     """Write the report page of what the other stages left."""
     from flows import stages

@@ -74,6 +74,16 @@ def score(settings: Settings, pilot: str, *, as_of: datetime | None, direct: boo
         return stages.score(settings, pilot, as_of=as_of, now=now())
 
 
+def backfill(settings: Settings, pilot: str, *, first: datetime, last: datetime, every_hours: int) -> dict[str, Any]:
+    """A past range forecast with today's models, here: it needs no server, and goes on where it was stopped."""
+    from flows import stages
+
+    with journaled(outputs_of(settings, pilot), "backfill"):
+        return stages.backfill(
+            settings, pilot, first=first, last=last, every_hours=every_hours, clock=now, progress=_tell
+        )
+
+
 def _tell(line: str) -> None:
     say(f"  · {line}")
 

@@ -4,12 +4,14 @@ Each takes the settings and the pilot's name, leaves files where `Outputs` says,
 Heavy rooms are imported inside, so that no command pays for one that it does not use.
 """
 
+from flows.stages.backfill import backfill
 from flows.stages.data import features, ingest_feed, replay_feed, simulate
 from flows.stages.forecast import report, score
 from flows.stages.learn import evaluate, train
 from flows.stages.release import learn_and_release, release, track
 
 __all__ = [
+    "backfill",
     "evaluate",
     "features",
     "ingest_feed",

@@ -55,16 +55,17 @@ class Platform:
 
     def runs(self, deployment: str) -> list[Any]:
         """Runs that are more than planned, oldest first."""
-        found = self.ask("flow_runs/filter", {"sort": "START_TIME_ASC", "deployments": self._named(deployment)})
+        found = self.ask("flow_runs/filter", {"sort": "START_TIME_ASC", **self._named(deployment)})
         return [run for run in found if run["state_name"] != "Scheduled" or not run["auto_scheduled"]]
 
     def start(self, deployment: str, **parameters: Any) -> None:
-        (found,) = self.ask("deployments/filter", {"deployments": self._named(deployment)})
+        (found,) = self.ask("deployments/filter", self._named(deployment))
         self.ask(f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})
 
     @staticmethod
     def _named(deployment: str) -> dict[str, Any]:
-        return {"flow_or_deployment_name": {"like_": deployment}}
+        flow, name = deployment.split("/")
+        return {"flows": {"name": {"any_": [flow]}}, "deployments": {"name": {"any_": [name]}}}
 
 
 def until(happens: Callable[[], Any], *, within_seconds: float = 120) -> Any:
@@ -115,7 +116,6 @@ def started(home: Path, **variables: str) -> tuple[subprocess.Popen[str], dict[s
         if "Ctrl-C" in line:
             break
     watch.cancel()
-    threading.Thread(target=command.stdout.read, daemon=True).start()
     addresses = dict(re.findall(r"^(\w+) +(http://127\.0\.0\.1:\d+)$", said, re.MULTILINE))
     assert set(addresses) == {"Prefect", "MLflow", "Pages", "Worker"}, said
     return command, addresses
@@ -133,11 +133,11 @@ def platform(tmp_path_factory: pytest.TempPathFactory, webhook: tuple[str, list[
         assert done.returncode == 0, done.stderr
     url, heard = webhook
     command, addresses = started(home, FORESAFE_NOTIFY_URL=url)
-    try:
-        yield Platform(home, command, addresses, heard)
-    finally:
-        command.terminate()
-        command.wait(60)
+    with command:
+        try:
+            yield Platform(home, command, addresses, heard)
+        finally:
+            command.terminate()
 
 
 def emit(platform: Platform, event: str, *reasons: str) -> None:
@@ -166,13 +166,15 @@ def decided(platform: Platform) -> list[tuple[str, str]]:
 def test_an_event_ends_in_a_recorded_decision_and_two_in_one_training(platform: Platform) -> None:
     emit(platform, "foresafe.retrain.requested", "gas moved", "weather moved")
     emit(platform, "foresafe.retrain.requested", "gas moved again")
-    runs = until(lambda: [run for run in platform.runs("ulsan-weekly") if run["state_type"] in ("COMPLETED", "FAILED")])
+    runs = until(
+        lambda: [run for run in platform.runs("train/ulsan-weekly") if run["state_type"] in ("COMPLETED", "FAILED")]
+    )
     assert [run["state_name"] for run in runs] == ["Completed"], runs[0]["state"]["message"]
     assert runs[0]["parameters"] == {"pilot": "ulsan", "why": "gas moved; weather moved"}
     ((kind, by),) = decided(platform)
     assert by == "the gate"
     assert kind in ("wait", "refuse"), "with `release: manual` the gate itself releases nothing"
-    assert len(platform.runs("ulsan-weekly")) == 1, "the second event came within the hour"
+    assert len(platform.runs("train/ulsan-weekly")) == 1, "the second event came within the hour"
     state = json.loads(foresafe("status", "ulsan", "--json", home=platform.home).stdout)
     assert {flow["flow"]: flow["state"] for flow in state["flows"]}["train"] == "done"
     assert all(server["up"] for server in state["servers"])
@@ -183,10 +185,11 @@ def test_an_event_ends_in_a_recorded_decision_and_two_in_one_training(platform: 
 
 
 def test_three_runs_at_once_are_one_run(platform: Platform) -> None:
+    before = len(platform.runs("ingest/ulsan-hourly"))
     for _ in range(3):
-        platform.start("ulsan-hourly", pilot="ulsan")
-    names = until(lambda: (found := ended(platform, "ulsan-hourly")) and len(found) >= 6 and found, within_seconds=180)
-    assert sorted(names).count("Cancelled") == 4, "of ingest and of score two each, as the first was still at work"
+        platform.start("ingest/ulsan-hourly", pilot="ulsan")
+    names = until(lambda: (found := ended(platform, "ingest/ulsan-hourly")) and len(found) == before + 3 and found)
+    assert sorted(names).count("Cancelled") == 2, "the first was still at work"
 
 
 def ended(platform: Platform, deployment: str) -> list[str]:
@@ -195,7 +198,7 @@ def ended(platform: Platform, deployment: str) -> list[str]:
 
 
 def test_the_operator_hears_of_a_failed_run_and_of_a_call(platform: Platform) -> None:
-    platform.start("ulsan-weekly", pilot="atlantis")
+    platform.start("train/ulsan-weekly", pilot="atlantis")
     emit(platform, "foresafe.person.called", "sensor voc-3 is stuck at 4.2 ppb")
     until(lambda: any("needs you: ulsan-traffic_accident" in told["subject"] for told in platform.heard))
     until(lambda: any("no pilot 'atlantis'" in told["body"] for told in platform.heard))
@@ -205,7 +208,7 @@ def test_the_operator_hears_of_a_failed_run_and_of_a_call(platform: Platform) ->
 def test_the_worker_logs_with_run_ids(platform: Platform) -> None:
     lines = (platform.home / "var" / "worker" / "server.log").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines if line.startswith("{")]
-    runs = {run["id"] for run in platform.runs("ulsan-weekly")}
+    runs = {run["id"] for run in platform.runs("train/ulsan-weekly")}
     assert runs & {record.get("flow_run_id") for record in records}
 
 
@@ -231,9 +234,9 @@ def test_a_killed_worker_comes_back_and_up_twice_is_refused(platform: Platform) 
 
 def test_stopped_in_the_middle_of_a_training_nothing_is_left(platform: Platform) -> None:
     """Last in this module: it takes the platform down."""
-    before = len(platform.runs("ulsan-weekly"))
-    platform.start("ulsan-weekly", pilot="ulsan")
-    until(lambda: [run for run in platform.runs("ulsan-weekly")[before:] if run["state_type"] == "RUNNING"])
+    before = len(platform.runs("train/ulsan-weekly"))
+    platform.start("train/ulsan-weekly", pilot="ulsan")
+    until(lambda: [run for run in platform.runs("train/ulsan-weekly")[before:] if run["state_type"] == "RUNNING"])
     assert foresafe("down", home=platform.home).returncode == 0
     assert platform.command.wait(10) == 0
     assert processes(platform.home) == []
