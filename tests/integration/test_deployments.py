@@ -78,7 +78,8 @@ def a_dead_run_and_three_late_ones_are_settled(here: Checkout, api: str, databas
                 "update flow_run set expected_start_time = datetime('now', ?) where id = ?",
                 (f"-{9 - hours} hours", run),
             )
-    script = "from prefect import get_client; from flows.backlog import settle; settle(get_client(sync_client=True), 'foresafe')"
+    script = "from prefect import get_client; from flows.backlog import settle\n"
+    script += "with get_client(sync_client=True) as client: settle(client, 'foresafe')"
     (database.parent / "settled.py").write_text(script, encoding="utf-8")
     here.done("settled", PYTHONPATH=f"{database.parent}:{PROJECT}", **known)
     states = {run["id"]: run["state_name"] for run in post(f"{api}/flow_runs/filter", {"limit": 200})}
