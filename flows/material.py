@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.params import Params
-from contracts.results import Features, Labels
+from contracts.results import Features, FloatArray, Labels
+from contracts.worth import Worth
 from flows.artefacts import load_training_set
+from flows.districts import districts_of
 from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
 
@@ -22,13 +24,14 @@ if TYPE_CHECKING:  # importing the models room costs seconds, and only those who
 
 @dataclass(frozen=True)
 class Material:
-    """`parts` are positions into `labels`; `provenance` holds JSON values only."""
+    """`parts` are positions into `labels`; `districts`: of each asset of the spine; `provenance`: JSON values only."""
 
     features: Features
     labels: Labels
     parts: Parts
     params: Params
     alerts_per_day: float
+    districts: tuple[str, ...]
     provenance: Mapping[str, Any]
 
 
@@ -49,6 +52,7 @@ def load_material(settings: Settings, name: str, hazard: str) -> Material:
         parts=split_parts(spine.as_of[labels.rows], params.split, horizon_hours=labels.horizon_hours),
         params=params,
         alerts_per_day=pilot_of(settings, name).hazards[hazard].alerts_per_day,
+        districts=districts_of(settings, name, spine),
         provenance={
             "observed_until": training.observed_until.isoformat(),
             "store_versions": dict(training.store),
@@ -63,6 +67,23 @@ def judge_rows(model: RiskModel, given: Material) -> Trial:
     from models.fit import trial_on_test
 
     return trial_on_test(model, given.features, given.labels, parts=given.parts, alerts_per_day=given.alerts_per_day)
+
+
+def judge_worth(model: RiskModel, trial: Trial, given: Material, *, truth: FloatArray | None, timezone: str) -> Worth:
+    """What the scored test part is worth to those who act on it; truth: the rows' true risk, where it is known."""
+    from models.worth import worth_of_trial
+
+    return worth_of_trial(
+        model,
+        trial,
+        given.features,
+        given.labels,
+        parts=given.parts,
+        districts=given.districts,
+        timezone=timezone,
+        params=given.params.evaluate,
+        truth=truth,
+    )
 
 
 def git_revision(home: Path) -> str:
