@@ -19,7 +19,6 @@ from models.blocks import DAY
 
 WEEK_DAYS = 7
 MOST_RELATIVE_VARIANCE = 4.0
-PRIOR_GROUPS = 1.0  # of an exponential prior with mean 1/4: few weeks cannot prove that groups are exact
 SMALLEST_EXPECTED = 1e-9
 
 
@@ -63,10 +62,7 @@ def fit_relative_variance(groups: Groups) -> float:
         return 0.0
 
     def loss(relative_variance: float) -> float:
-        return (
-            -float(_log_chance(groups.observed, expected, relative_variance).sum())
-            + 4 * PRIOR_GROUPS * relative_variance
-        )
+        return -float(_log_chance(groups.observed, expected, relative_variance).sum())
 
     found = minimize_scalar(loss, bounds=(1e-6, MOST_RELATIVE_VARIANCE), method="bounded", options={"xatol": 1e-5})
     return float(f"{found.x:.4g}")
