@@ -79,11 +79,17 @@ class EvaluateParams(Frozen):
 
 
 class PromoteParams(Frozen):
-    """What a challenger must show before it becomes champion."""
+    """What a challenger must show before it becomes champion.
+
+    max_district_loss: how much higher a district's log loss may be than the champion's, as a share of it.
+    max_partner_share: how much of the gain one partner's data may carry or hide; 1 is the whole gain.
+    """
 
     max_ece: float = Field(default=0.02, gt=0)
     min_brier_skill: float = 0.0
     min_test_incidents: int = Field(default=20, ge=1)
+    max_district_loss: float = Field(default=0.05, ge=0)
+    max_partner_share: float = Field(default=1.0, gt=0)
 
 
 class Params(Frozen):

@@ -131,7 +131,8 @@ class Coverage:
 
 @dataclass(frozen=True)
 class Worth:
-    """All of it for one hazard on one part. stability: share of rows whose first reason stays under tiny noise."""
+    """All of it for one hazard on one part. top_reason_stays: share of the riskiest rows whose first
+    reason stays under noise of a thousandth of each feature's spread."""
 
     hazard: str
     part: str
@@ -141,7 +142,7 @@ class Worth:
     fairness: FairShares
     reliability: tuple[GroupReliability, ...]
     coverage: tuple[Coverage, ...]
-    top_reason_stays: float | None = None
+    top_reason_stays: float | None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

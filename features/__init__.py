@@ -1,15 +1,18 @@
 """Tables -> features and labels. Pure functions: no clock, no files, no network."""
 
 from features.build import build_features, feature_infos, spec_hash
+from features.incremental import Kept, reads_from
 from features.labels import build_labels
 from features.registry import feature
 from features.spine import scoring_spine, training_spine
 
 __all__ = [
+    "Kept",
     "build_features",
     "build_labels",
     "feature",
     "feature_infos",
+    "reads_from",
     "scoring_spine",
     "spec_hash",
     "training_spine",

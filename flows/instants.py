@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import polars as pl
-
 from contracts.errors import ForesafeError, NotEnoughData
-from contracts.pilot import Pilot
-from contracts.tables import Tables
+
+if TYPE_CHECKING:  # importing Polars costs what a rollback does not have
+    from contracts.pilot import Pilot
+    from contracts.tables import Tables
 
 SEOUL = ZoneInfo("Asia/Seoul")
 
@@ -19,7 +20,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def read_instant(text: str, *, zone: str) -> datetime:
+def read_instant(text: str, *, zone: str, where: str = "--as-of") -> datetime:
     """An ISO 8601 instant in UTC; without an offset it is the pilot's local time.
 
     Raises:
@@ -30,13 +31,13 @@ def read_instant(text: str, *, zone: str) -> datetime:
     except ValueError as fault:
         raise ForesafeError(
             f"{text!r} is not an instant",
-            where="--as-of",
+            where=where,
             allowed="2025-06-01T09:00 (the pilot's time) or 2025-06-01T00:00:00+00:00",
         ) from fault
     local = given if given.tzinfo is not None else given.replace(tzinfo=ZoneInfo(zone))
     instant = local.astimezone(UTC)
     if given.tzinfo is None and instant.astimezone(local.tzinfo).replace(tzinfo=None) != given:
-        raise ForesafeError(f"{text!r} does not exist in {zone}", where="--as-of", cause="the clocks were put forward")
+        raise ForesafeError(f"{text!r} does not exist in {zone}", where=where, cause="the clocks were put forward")
     return instant
 
 
@@ -72,6 +73,8 @@ def first_instant(tables: Tables, pilot: Pilot, *, history_days: float) -> datet
     Raises:
         NotEnoughData: the store is empty, or shorter than that.
     """
+    import polars as pl
+
     flowing = [name for name, metric in pilot.metrics.items() if not metric.static]
     observed = tables.readings.filter(pl.col("metric").is_in(flowing))["observed_at"]
     times = observed if len(observed) else tables.incidents["occurred_at"]

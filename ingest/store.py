@@ -186,6 +186,13 @@ class Store:
     def _load(self, table: str, path: str) -> pl.DataFrame:
         try:
             arrow = pq.read_table(self.root / table / path, page_checksum_verification=True)
+        except FileNotFoundError as error:
+            raise NotFound(
+                f"a stored file is gone: {path}",
+                where=f"{self.root.name}/{table}",
+                cause="this version of the table was vacuumed",
+                fix="restore the file from a copy",
+            ) from error
         except (pa.ArrowException, OSError) as error:
             raise BadTable(
                 f"a stored file is damaged: {error}",

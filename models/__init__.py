@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from models.card import model_card
     from models.evaluation import Judged, evaluate, paired_difference
     from models.fit import Fitted, Trial, fit_risk_model, trial_on_test
-    from models.promote import Contender, decide_promotion
+    from models.promote import Contender, Surroundings, decide_promotion
     from models.risk_model import RiskModel, score
     from models.split import Fold, Parts, split_parts, temporal_folds
 
@@ -24,6 +24,7 @@ _HOME = {
     "Judged": "models.evaluation",
     "Parts": "models.split",
     "RiskModel": "models.risk_model",
+    "Surroundings": "models.promote",
     "Trial": "models.fit",
     "decide_promotion": "models.promote",
     "evaluate": "models.evaluation",
@@ -43,6 +44,7 @@ __all__ = [
     "Judged",
     "Parts",
     "RiskModel",
+    "Surroundings",
     "Trial",
     "decide_promotion",
     "evaluate",

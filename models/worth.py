@@ -20,6 +20,7 @@ from models.fit import Trial
 from models.grouped import reliability_by_group
 from models.risk_model import RiskModel
 from models.split import Parts
+from models.stability import STABILITY_ROWS, top_reason_stays
 from models.where import Where
 
 SEASONS = ("December to February", "March to May", "June to August", "September to November")
@@ -33,6 +34,7 @@ def worth(
     climatology: FloatArray,
     released: float,
     covered: tuple[Coverage, ...],
+    top_reason_stays: float | None,
     timezone: str,
     params: EvaluateParams,
 ) -> Worth:
@@ -40,7 +42,7 @@ def worth(
 
     Args:
         released: the threshold of the model's own bands.
-        covered: of the same rows, see `models.coverage`.
+        covered: of the same rows, see `models.coverage`. top_reason_stays: see `models.stability`.
 
     Raises:
         NotEnoughData: fewer than two blocks.
@@ -77,6 +79,7 @@ def worth(
             )
         ),
         coverage=covered,
+        top_reason_stays=top_reason_stays,
     )
 
 
@@ -118,6 +121,8 @@ def worth_of_trial(
     ]
     if truth is not None and np.isfinite(truth).any():
         covered += risk_coverage(*model.interval.apply(trial.probability), truth, where, level=level)
+    riskiest = np.argsort(-trial.probability, kind="stable")[:STABILITY_ROWS]
+    rows = labels.rows[parts.test][np.sort(riskiest)]
     return worth(
         trial.probability,
         trial.judged,
@@ -125,6 +130,7 @@ def worth_of_trial(
         climatology=trial.baselines["climatology"],
         released=model.bands.high,
         covered=tuple(covered),
+        top_reason_stays=top_reason_stays(model.parsed, model.aligned(features.take(rows)).values),
         timezone=timezone,
         params=params,
     )

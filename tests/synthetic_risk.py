@@ -10,9 +10,11 @@ from functools import cache
 
 import numpy as np
 
-from contracts.params import CalibrateParams, SplitParams, TrainParams
+from contracts.params import CalibrateParams, EvaluateParams, SplitParams, TrainParams
 from contracts.results import FeatureInfo, Features, FloatArray, Labels, Spine
+from contracts.worth import Worth
 from models import Fitted, Parts, Trial, fit_risk_model, split_parts, trial_on_test
+from models.worth import worth_of_trial
 
 HAZARD = "chemical_release"
 FIRST = np.datetime64("2026-01-01T00:00:00", "us")
@@ -97,6 +99,26 @@ def walk() -> Walk:
     )
     trial = trial_on_test(fitted.model, town.features, town.labels, parts=parts, alerts_per_day=ALERTS_PER_DAY)
     return Walk(town, parts, fitted, trial)
+
+
+DISTRICTS = ("남구", "동구", "북구", "울주군")
+
+
+@cache
+def walk_worth() -> Worth:
+    """What the walk's forecasts are worth; its places are dealt out to four districts."""
+    walked = walk()
+    return worth_of_trial(
+        walked.fitted.model,
+        walked.trial,
+        walked.city.features,
+        walked.city.labels,
+        parts=walked.parts,
+        districts=[DISTRICTS[asset % 4] for asset in range(len(walked.city.features.spine.assets))],
+        timezone="Asia/Seoul",
+        params=EvaluateParams(replicates=50),
+        truth=walked.city.truth[walked.city.labels.rows[walked.parts.test]],
+    )
 
 
 def _info(name: str, words: str, unit: str) -> FeatureInfo:

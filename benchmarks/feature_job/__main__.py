@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.feature_job import incremental
 from benchmarks.feature_job.child import Timed, in_child
 from benchmarks.feature_job.contenders import LIMIT, OURS, RIVALS, Contender
 from benchmarks.feature_job.job import Job, columns, make
@@ -32,8 +33,11 @@ def main() -> None:
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         results = compete(job, Path(folder), rivals=RIVALS if given.rivals else ())
+    say("one more hour, from kept state")
+    hourly = incremental.in_child(job)
     print(table(job, results, load))
-    print(json.dumps(ratios(results)))
+    print(sentence(hourly))
+    print(json.dumps(ratios(results) | hourly.found()))
 
 
 def compete(job: Job, folder: Path, *, rivals: tuple[Contender, ...]) -> dict[str, Timed]:
@@ -105,6 +109,13 @@ def table(job: Job, results: dict[str, Timed], load: float) -> str:
     for key, result in results.items():
         lines.append(f"{names[key]:<44}{result.seconds:>9.3f}{result.seconds / ours:>9.2f}{result.peak_gib:>10.2f}")
     return "\n".join(lines)
+
+
+def sentence(hourly: incremental.Hourly) -> str:
+    return (
+        f"one more hour, {hourly.assets} assets x {hourly.columns} columns, from kept state: {hourly.long_ms:.1f} ms "
+        f"on {incremental.LONG_DAYS} days of history, {hourly.short_ms:.1f} ms on {incremental.SHORT_DAYS}"
+    )
 
 
 def say(text: str) -> None:

@@ -17,7 +17,7 @@ from flows.instants import data_instant
 from flows.places import hazard_names, outputs_of, pilot_of
 from flows.settings import Settings
 from flows.shown import report_inputs
-from flows.stages.release import tracking_of
+from flows.tracking import tracking_of
 
 Summary = dict[str, Any]
 UNRELEASED = "unreleased"

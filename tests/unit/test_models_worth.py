@@ -8,15 +8,15 @@ import numpy as np
 import pytest
 
 from contracts.params import EvaluateParams
-from contracts.worth import Worth, read_worth
+from contracts.worth import read_worth
 from models.blocks import draw_blocks
 from models.evaluation import reliability_bins
 from models.fairness import MIN_INCIDENTS, fair_shares, gap_by_chance
 from models.grouped import poisson_mean_deviation, reliability_by_group
 from models.split import HOUR
 from models.where import Where
-from models.worth import SEASONS, season_of, worth_of_trial
-from tests.synthetic_risk import walk
+from models.worth import SEASONS, season_of
+from tests.synthetic_risk import walk, walk_worth
 
 NAMES = ("east", "west", "tiny")
 RANDOM = np.random.default_rng(8)
@@ -110,29 +110,13 @@ def test_a_place_without_a_district_is_not_lost() -> None:
     assert [where.names[d] for d in where.district] == ["no district", "남구", "남구"]
 
 
-def walked(**changes: object) -> Worth:
-    spine = walk().city.features.spine
-    return worth_of_trial(
-        walk().fitted.model,
-        walk().trial,
-        walk().city.features,
-        walk().city.labels,
-        parts=walk().parts,
-        districts=[NAMES[a % 3] for a in range(len(spine.assets))],
-        timezone="Asia/Seoul",
-        params=EvaluateParams(replicates=50),
-        **changes,  # type: ignore[arg-type]
-    )
-
-
 def test_the_whole_is_plain_json_and_comes_back() -> None:
-    found = walked(truth=walk().city.truth[walk().city.labels.rows[walk().parts.test]])
+    found = walk_worth()
     assert read_worth(json.loads(json.dumps(found.as_json(), allow_nan=False))) == found
     assert [c.of for c in found.coverage] == [
         "incidents of a district and week", "true risk, all rows alike", "true risk, rows weighed by it",
     ]  # fmt: skip
-    assert len(walked().coverage) == 1
 
 
 def test_the_released_threshold_is_the_bands() -> None:
-    assert walked().budget[0].threshold == walk().fitted.model.bands.high == walked().fairness.threshold
+    assert walk_worth().budget[0].threshold == walk().fitted.model.bands.high == walk_worth().fairness.threshold
