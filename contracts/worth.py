@@ -97,7 +97,8 @@ class FairShares:
 
 @dataclass(frozen=True)
 class GroupReliability:
-    """Forecast against what came true in one group. ratio: observed / forecast, None where incidents are too few.
+    """Forecast against what came true in one group. ratio: observed / forecast, None where incidents
+    or weeks are too few.
 
     ece_by_chance: the ECE that a perfectly calibrated forecast would show on so few rows.
     """

@@ -25,7 +25,7 @@ from models.split import HOUR
 
 BUDGET_FACTORS = (0.25, 0.5, 1.0, 2.0, 4.0)  # of the pilot's alerts_per_day
 TOP_K = (1, 3, 5, 10)
-COST_RATIOS = tuple(float(f"{10 ** (step / 2):.2g}") for step in range(11))  # 1, 3.2, 10, ... 100,000
+COST_RATIOS = tuple(float(f"{10 ** (step / 4):.2g}") for step in range(21))  # 1, 1.8, 3.2, 5.6, 10, ... 100,000
 
 
 @dataclass(frozen=True)

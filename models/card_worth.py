@@ -161,4 +161,4 @@ def _interval(got: Estimate | None) -> str:
 
 
 def _ratio(got: Estimate | None) -> str:
-    return "too few incidents" if got is None else f"{got.value:.2f} [{got.low:.2f}, {got.high:.2f}]"
+    return "too few" if got is None else f"{got.value:.2f} [{got.low:.2f}, {got.high:.2f}]"

@@ -11,6 +11,7 @@ from models.blocks import Blocks, estimate
 from models.evaluation import equal_count_bins
 
 MIN_INCIDENTS = 10  # for the ratio of observed to forecast
+MIN_BLOCKS = 4  # with rows of the group: fewer weeks cannot say how weeks differ
 
 
 def reliability_by_group(
@@ -31,8 +32,9 @@ def reliability_by_group(
         mine = group == g
         rows, incidents = int(mine.sum()), int(observed[0, g])
         ece, by_chance = _ece(probability[mine], occurred[mine], bins)
+        known = incidents >= MIN_INCIDENTS and len(np.unique(blocks.block[mine])) >= MIN_BLOCKS
         with np.errstate(invalid="ignore", divide="ignore"):  # a draw may leave a season out
-            ratio = estimate(observed[:, g] / predicted[:, g]) if incidents >= MIN_INCIDENTS else None
+            ratio = estimate(observed[:, g] / predicted[:, g]) if known else None
         out.append(
             GroupReliability(
                 kind=kind,
@@ -52,7 +54,7 @@ def reliability_by_group(
 def _ece(probability: FloatArray, occurred: BoolArray, count: int) -> tuple[float, float]:
     """Calibration error, and the one that right forecasts would show on these rows."""
     bins, used = equal_count_bins(probability, count)
-    expected = np.bincount(bins, weights=probability, minlength=used)
+    expected = np.bincount(bins, weights=probability, minlength=used).astype(np.float64)
     observed = np.bincount(bins, weights=occurred, minlength=used)
     return (
         float(np.abs(expected - observed).sum() / len(bins)),

@@ -35,7 +35,7 @@ def budget_figure(worth: Worth) -> Figure:
 def cost_figure(worth: Worth) -> Figure:
     """Cost of the forecast, climatology, never and always, as a share of the cheaper of never and always."""
     figure, axes = canvas(f"{worth.hazard}: cost of acting by the forecast")
-    points = [p for p in worth.costs if p.never > 0.01 * p.always]
+    points = [p for p in worth.costs if 0.03 < p.never / p.always < 30]
     ratio = np.array([p.ratio for p in points])
     cheaper = np.array([min(p.never, p.always) for p in points])
     for name, color in (("never", OTHERS[1]), ("always", OTHERS[3]), ("climatology", OTHERS[0]), ("model", MODEL)):
@@ -58,7 +58,7 @@ def groups_figure(worth: Worth) -> Figure:
         axes.plot(ratio.value, at, "o", color=color, markersize=7)
     for at, group in enumerate(groups):
         if group.ratio is None:
-            axes.annotate("too few incidents", (1, at), (6, 0), textcoords="offset points", va="center", fontsize=8)
+            axes.annotate("too few to say", (1, at), (6, 0), textcoords="offset points", va="center", fontsize=8)
     axes.axvline(1, color=INK, linewidth=1, linestyle="--")
     axes.set(yticks=range(len(groups)), ylim=(-0.6, len(groups) - 0.4), xlabel="observed / forecast")
     axes.set_yticklabels([_label(group, position) for position, group in enumerate(groups)], fontsize=8)

@@ -104,7 +104,7 @@ def count_chances(expected: FloatArray, relative_variance: float, most: int) -> 
     steps = np.arange(1, most + 1)
     ratio = (1.0 + relative_variance * (steps - 1)) / steps  # of two neighbouring chances, times mean / (1 + excess)
     logs = np.cumsum(np.log(ratio) + np.log(mean / (1.0 + excess))[:, None], axis=1)
-    return np.exp(np.concatenate([np.zeros((len(mean), 1)), logs], axis=1) + none[:, None])
+    return np.asarray(np.exp(np.concatenate([np.zeros((len(mean), 1)), logs], axis=1) + none[:, None]))
 
 
 def band_names(bands: Mapping[str, float], probability: FloatArray) -> npt.NDArray[np.object_]:

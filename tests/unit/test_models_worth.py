@@ -90,6 +90,17 @@ def test_reliability_by_group_is_that_of_the_group_alone() -> None:
     assert tiny.ratio is None
 
 
+def test_a_group_of_few_weeks_has_no_interval() -> None:
+    first = ((AS_OF - AS_OF[0]) < np.timedelta64(15, "D")).astype(np.int64)  # 3 blocks of 5 days
+    occurred = RANDOM.random(len(RISK)) < RISK
+    found = reliability_by_group(
+        RISK, occurred, kind="season", group=first, names=("later", "first"), blocks=BLOCKS, bins=5
+    )
+    assert found[0].ratio is not None
+    assert found[1].incidents > MIN_INCIDENTS
+    assert found[1].ratio is None
+
+
 def test_the_mean_deviation_of_a_count_is_the_summed_one() -> None:
     from scipy.stats import poisson
 
