@@ -16,6 +16,7 @@ from scipy.stats import nbinom, poisson
 
 from contracts.results import FloatArray, InstantArray, IntArray
 from models.blocks import DAY
+from models.pyfunc import expected_counts
 
 WEEK_DAYS = 7
 MOST_RELATIVE_VARIANCE = 4.0
@@ -43,7 +44,7 @@ def district_weeks(
     whole = int((as_of.max() - as_of.min()) / DAY * 1.0000001 + 1) // WEEK_DAYS
     kept = week < max(whole, 1)
     which, slot = np.unique(district[kept] * 100_000 + week[kept], return_inverse=True)
-    expected = np.bincount(slot, weights=-np.log1p(-probability[kept])) / horizon_over_cadence
+    expected = np.bincount(slot, weights=expected_counts(probability[kept])) / horizon_over_cadence
     observed = np.round(np.bincount(slot, weights=count[kept]) / horizon_over_cadence)
     return Groups(np.maximum(expected, SMALLEST_EXPECTED), observed, which // 100_000, which % 100_000)
 

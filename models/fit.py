@@ -84,6 +84,7 @@ def fit_risk_model(
             level=calibrate_params.interval,
         ),
         count_variance=_count_variance(probability, labels, features.spine, parts, districts),
+        mean_severity=float(labels.severity[parts.train].sum() / labels.count[parts.train].sum()),
         bands=alarm_bands(probability, days=days, alerts_per_day=alerts_per_day),
         infos=features.infos,
         spec_hash=features.spec_hash,

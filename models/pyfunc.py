@@ -107,6 +107,11 @@ def count_chances(expected: FloatArray, relative_variance: float, most: int) -> 
     return np.asarray(np.exp(np.concatenate([np.zeros((len(mean), 1)), logs], axis=1) + none[:, None]))
 
 
+def expected_counts(probability: FloatArray) -> FloatArray:
+    """(n,) incidents to be expected where at least one has this probability and they come independently (Poisson)."""
+    return np.asarray(-np.log1p(-probability))
+
+
 def band_names(bands: Mapping[str, float], probability: FloatArray) -> npt.NDArray[np.object_]:
     """low, elevated, high or extreme: `bands` holds the least probability of the last three."""
     names = np.array(["low", "elevated", "high", "extreme"], dtype=object)
@@ -130,7 +135,7 @@ class Released:
         return cls(tuple(info["name"] for info in document["features"]), boosters, document)
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Columns probability, low, high, band; one row for each row of `frame`, its index kept.
+        """Columns probability, low, high, band, expected_count, expected_severity; one row a row, its index kept.
 
         Raises:
             ValueError: a feature is missing, or a value is infinite.
@@ -145,7 +150,9 @@ class Released:
         probability = calibrated(self.document["calibrator"], raw.mean(axis=0))
         low, high = risk_interval(self.document["interval"], probability)
         band = band_names(self.document["bands"], probability)
+        count = expected_counts(probability)
         columns = {"probability": probability, "low": low, "high": high, "band": band}
+        columns |= {"expected_count": count, "expected_severity": count * self.document["mean_severity"]}
         return pd.DataFrame(columns, index=frame.index)
 
 
@@ -153,7 +160,7 @@ if not __package__:  # run by MLflow as a file of its own, not imported as a mod
     import mlflow
 
     class ReleasedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined,unused-ignore]
-        """Input: a frame of the features, named as in the signature. Output: probability, low, high, band."""
+        """Input: a frame of the features, named as in the signature. Output: the columns of `Released.score`."""
 
         def load_context(self, context: Any) -> None:
             self.released = Released.from_folder(Path(context.artifacts["model"]))

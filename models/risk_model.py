@@ -23,7 +23,7 @@ from models.baselines import climatology
 from models.calibrate import Calibrator
 from models.explain import UsualValues, drivers
 from models.intervals import IntervalTable
-from models.pyfunc import MANIFEST, raw_scores, verified_files
+from models.pyfunc import MANIFEST, expected_counts, raw_scores, verified_files
 from models.train import check_finite, parse_booster
 
 FORMAT = 2
@@ -35,8 +35,9 @@ class RiskModel:
     """Everything a forecast needs, frozen.
 
     boosters: LightGBM text, one a seed. infos: the features in order; `spec_hash` is that of their specification.
-    count_variance: relative variance of a district's weekly count. base_rate: of the training part. provenance:
-    where it came from, JSON values only (`fitted_until` is the instant up to which its labels saw incidents).
+    count_variance: relative variance of a district's weekly count. mean_severity: of one incident, and base_rate: both
+    of the training part. provenance: where it came from, JSON values only (`fitted_until` is the instant up to which
+    its labels saw incidents).
     """
 
     hazard: str
@@ -45,6 +46,7 @@ class RiskModel:
     calibrator: Calibrator
     interval: IntervalTable
     count_variance: float
+    mean_severity: float
     bands: Bands
     infos: tuple[FeatureInfo, ...]
     spec_hash: str
@@ -113,6 +115,7 @@ class RiskModel:
             calibrator=Calibrator.from_json(document["calibrator"]),
             interval=IntervalTable.from_json(document["interval"]),
             count_variance=document["count_variance"],
+            mean_severity=document["mean_severity"],
             bands=Bands.from_json(document["bands"]),
             infos=tuple(FeatureInfo(**info) for info in document["features"]),
             spec_hash=document["spec_hash"],
@@ -148,6 +151,7 @@ class RiskModel:
             "calibrator": self.calibrator.to_json(),
             "interval": self.interval.to_json(),
             "count_variance": self.count_variance,
+            "mean_severity": self.mean_severity,
             "bands": self.bands.to_json(),
             "features": [asdict(info) for info in self.infos],
             "spec_hash": self.spec_hash,
@@ -187,6 +191,8 @@ def score(
         "probability": probability,
         "low": low,
         "high": high,
+        "expected_count": expected_counts(probability),
+        "expected_severity": expected_counts(probability) * model.mean_severity,
         "baseline": climatology(features, model.hazard, rows, base_rate=model.base_rate),
         "band": pd.Series(model.bands.names(probability), dtype="str"),
         "drivers": pd.Series(_drivers(model, features, probability, explained_rows), dtype="str"),

@@ -147,7 +147,7 @@ def cost_lines(points: Sequence[CostPoint], *, width: int = 430, height: int = 2
     shown = [p for p in points if 0.03 * p.always < p.never < 30 * p.always]
     if len(shown) < 2:
         return ""
-    left, top, right, bottom = 48, 12, 12, 44
+    left, top, right, bottom = 48, 12, 26, 44
     first, last = math.log(shown[0].ratio), math.log(shown[-1].ratio)
     highest = 1.3
 
@@ -194,7 +194,7 @@ def legend(edges: Sequence[tuple[float, str]]) -> str:
 
 def percent(p: float) -> str:
     """A probability as people read it: 12 %, 1.3 %, 0.04 %."""
-    digits = 0 if p >= 0.1 else 1 if p >= 0.01 else 2 if p >= 0.001 else 3
+    digits = 0 if p >= 0.1 or p == 0 else 1 if p >= 0.01 else 2 if p >= 0.001 else 3
     return f"{100 * p:.{digits}f} %"
 
 

@@ -18,6 +18,7 @@ from contracts.pilot import Pilot
 from contracts.results import Decision, Evaluation, QualityReport
 from contracts.worth import Worth
 from reporting import charts
+from reporting.combined import combined_risk
 from reporting.geometry import cell_ring, outline
 
 STEP = 2.5  # between two colours of the map
@@ -78,6 +79,7 @@ def render_report(inputs: ReportInputs) -> str:
         made_at=_local(inputs.made_at, inputs.pilot),
         zone=inputs.pilot.timezone,
         hazards=[_hazard_card(inputs, hazard) for hazard in sorted(set(inputs.scores["hazard"]))],
+        combined=_combined(inputs),
         feeds=_feeds(inputs.quality),
         refusals=_refusals(inputs.quality),
         links=inputs.links,
@@ -113,6 +115,15 @@ def _hazard_card(inputs: ReportInputs, hazard: str) -> dict[str, object]:
         "decision": inputs.decisions.get(hazard),
         **_worth_card(inputs.worths.get(hazard)),
     }
+
+
+def _combined(inputs: ReportInputs) -> list[dict[str, object]]:
+    """The places of the highest risk over all hazards; none where there is one hazard only."""
+    if inputs.scores["hazard"].nunique() < 2:
+        return []
+    top = combined_risk(inputs.scores).head(5).merge(inputs.assets[["asset_id", "name", "district"]], how="left")
+    labels = {hazard: rule.label or hazard for hazard, rule in inputs.pilot.hazards.items()}
+    return [{**row, "leading": labels[row["leading_hazard"]]} for row in top.to_dict("records")]
 
 
 def _worth_card(worth: Worth | None) -> dict[str, object]:

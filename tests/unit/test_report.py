@@ -14,7 +14,7 @@ import pytest
 
 from contracts.pilot import FeatureChoice, Hazard, Metric, Pilot
 from contracts.results import Decision, Estimate, Evaluation, QualityReport, ReliabilityBin, RuleCount
-from reporting import ReportInputs, SkillRow, geojson, render_report
+from reporting import ReportInputs, SkillRow, combined_risk, geojson, render_report
 from tests.synthetic_risk import walk_worth
 
 AS_OF = datetime(2027, 12, 30, 15, tzinfo=UTC)  # the 31st, 00:00 in Ulsan
@@ -36,6 +36,8 @@ def inputs() -> ReportInputs:
                 "probability": probability,
                 "low": probability * 0.6,
                 "high": probability * 1.6,
+                "expected_count": -np.log1p(-probability),
+                "expected_severity": -1.5 * np.log1p(-probability),
                 "baseline": 0.01,
                 "band": pd.cut(
                     probability, [-1, 0.01, 0.03, 0.06, 1], labels=["low", "elevated", "high", "extreme"]
@@ -138,6 +140,23 @@ def test_what_is_not_known_is_said(inputs: ReportInputs) -> None:
     assert "Gap in recall: too few incidents: why." in page
     assert "7 equal rows left out" in page
     assert page.count("too few to say") == len(groups)
+
+
+def test_one_risk_over_all_hazards(inputs: ReportInputs) -> None:
+    got = combined_risk(inputs.scores).set_index("asset_id")
+    for place, mine in inputs.scores.groupby("asset_id"):
+        assert got.loc[place, "probability"] == pytest.approx(1 - (1 - mine["probability"]).prod())
+        assert got.loc[place, "expected_severity"] == pytest.approx(mine["expected_severity"].sum())
+    assert got["probability"].is_monotonic_decreasing
+    day = inputs.scores["hazard"] == "flood"  # the same flood risk, but over a day
+    scores = inputs.scores.assign(horizon_hours=np.where(day, 24, 1))
+    scores.loc[day, "expected_severity"] = np.nan
+    slower = combined_risk(scores).set_index("asset_id")
+    assert (slower["hours"] == 1).all()
+    assert (slower["probability"] < got["probability"]).all()
+    assert (slower["leading_hazard"] == "chemical_release").all()
+    assert slower["expected_severity"].isna().all()
+    assert "All hazards together, next 1 h" in render_report(inputs)
 
 
 def test_geojson_has_a_closed_ring_a_cell_and_all_columns(inputs: ReportInputs) -> None:
