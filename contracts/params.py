@@ -6,10 +6,11 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from contracts.errors import BadPilot
 from contracts.pilot import Frozen, explain, read_yaml
@@ -92,6 +93,23 @@ class PromoteParams(Frozen):
     max_partner_share: float = Field(default=1.0, gt=0)
 
 
+class ComputeParams(Frozen):
+    """Where the heavy calls run, and in what portions. No feature depends on it (docs/cluster.md).
+
+    scheduler: a Dask scheduler's address. hours_a_slice: features are built in stretches of so many hours.
+    """
+
+    backend: Literal["local", "dask"] = "local"
+    scheduler: str = ""
+    hours_a_slice: int = Field(default=8760, ge=1)
+
+    @model_validator(mode="after")
+    def _has_a_scheduler(self) -> ComputeParams:
+        if self.backend == "dask" and not re.fullmatch(r"(tcp|tls|wss?)://\S+:\d{1,5}", self.scheduler):
+            raise ValueError(f"scheduler {self.scheduler!r}; backend dask needs one such as tcp://10.0.0.5:8786")
+        return self
+
+
 class Params(Frozen):
     """All stages' parameters."""
 
@@ -102,6 +120,7 @@ class Params(Frozen):
     calibrate: CalibrateParams = CalibrateParams()
     evaluate: EvaluateParams = EvaluateParams()
     promote: PromoteParams = PromoteParams()
+    compute: ComputeParams = ComputeParams()
 
     def flat(self) -> dict[str, str]:
         """`section.key` -> JSON text: what a run logs, straight from the frozen config."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
@@ -9,8 +10,9 @@ from zoneinfo import ZoneInfo
 from contracts.errors import ForesafeError, NotEnoughData
 
 if TYPE_CHECKING:  # importing Polars costs what a rollback does not have
+    import polars as pl
+
     from contracts.pilot import Pilot
-    from contracts.tables import Tables
 
 SEOUL = ZoneInfo("Asia/Seoul")
 
@@ -46,16 +48,18 @@ def in_seoul(instant: datetime) -> str:
     return f"{instant.astimezone(SEOUL):%Y-%m-%d %H:%M} KST"
 
 
-def data_instant(tables: Tables) -> datetime:
+def data_instant(readings: Iterable[pl.DataFrame], incidents: pl.DataFrame) -> datetime:
     """The last instant at which anything arrived: of the readings, which flow steadily; without any, of the incidents.
+
+    readings: whole or in portions, with `known_at`.
 
     Raises:
         NotEnoughData: the store is empty.
     """
-    for frame in (tables.readings, tables.incidents):
-        latest = frame["known_at"].max()
-        if isinstance(latest, datetime):
-            return latest
+    known = [frame["known_at"].max() for frame in readings]
+    latest = max((at for at in known if isinstance(at, datetime)), default=incidents["known_at"].max())
+    if isinstance(latest, datetime):
+        return latest
     raise NotEnoughData(
         "no readings and no incidents",
         where="store",
@@ -64,22 +68,28 @@ def data_instant(tables: Tables) -> datetime:
     )
 
 
-def first_instant(tables: Tables, pilot: Pilot, *, history_days: float) -> datetime:
+def first_instant(
+    readings: Iterable[pl.DataFrame], incidents: pl.DataFrame, pilot: Pilot, *, history_days: float, end: datetime
+) -> datetime:
     """When the first reading (without any, incident) has `history_days` behind it: training starts here.
 
     Attributes are no readings in this sense: they hold since long before. Nor is the earliest thousandth of the
     readings, so that one sensor with a clock in the past does not make the training set decades long.
+
+    Args:
+        readings: whole or in portions, with `metric` and `observed_at`; their hours are counted, so it begins on one.
+        end: the data instant.
 
     Raises:
         NotEnoughData: the store is empty, or shorter than that.
     """
     import polars as pl
 
-    flowing = [name for name, metric in pilot.metrics.items() if not metric.static]
-    observed = tables.readings.filter(pl.col("metric").is_in(flowing))["observed_at"]
-    times = observed if len(observed) else tables.incidents["occurred_at"]
-    first, end = times.dt.timestamp("us").quantile(0.001, "lower"), data_instant(tables)
-    start = None if first is None else datetime.fromtimestamp(first / 1e6, UTC) + timedelta(days=history_days)
+    flowing = pl.col("metric").is_in([name for name, metric in pilot.metrics.items() if not metric.static])
+    counted = [_hours(frame.filter(flowing)["observed_at"]) for frame in readings]
+    hours = pl.concat([*counted, _hours(incidents["occurred_at"].head(0))])
+    first = _early(hours if len(hours) else _hours(incidents["occurred_at"]))
+    start = None if first is None else first + timedelta(days=history_days)
     if start is None or start >= end:
         raise NotEnoughData(
             f"training would start at {start!s} and data ends at {end!s}",
@@ -89,3 +99,17 @@ def first_instant(tables: Tables, pilot: Pilot, *, history_days: float) -> datet
             fix="share more history, or lower spine.history_days in params.yaml",
         )
     return start
+
+
+def _hours(times: pl.Series) -> pl.DataFrame:
+    return times.dt.truncate("1h").rename("hour").value_counts()
+
+
+def _early(hours: pl.DataFrame) -> datetime | None:
+    """The hour in which the earliest thousandth ends; None where there is no hour."""
+    import polars as pl
+
+    summed = hours.group_by("hour").agg(pl.col("count").sum()).sort("hour")
+    rank = 0.001 * (summed["count"].sum() - 1)
+    found: datetime | None = summed.filter(pl.col("count").cum_sum() > rank)["hour"].min()  # type: ignore[assignment]
+    return found

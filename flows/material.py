@@ -18,7 +18,7 @@ from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
 
 if TYPE_CHECKING:  # importing the models room costs seconds, and only those who train need it
-    from models.fit import Fitted, Trial
+    from models.fit import Fitted, Learner, Trial
     from models.risk_model import RiskModel
     from models.split import Parts
 
@@ -73,7 +73,7 @@ def material_of(
     )
 
 
-def fit(given: Material) -> Fitted:
+def fit(given: Material, *, learn: Learner) -> Fitted:
     """The hazard's model. Raises as `fit_risk_model`."""
     from models.fit import fit_risk_model
 
@@ -86,6 +86,7 @@ def fit(given: Material) -> Fitted:
         alerts_per_day=given.alerts_per_day,
         provenance=given.provenance,
         districts=given.districts,
+        learn=learn,
     )
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from models.card import model_card
     from models.evaluation import Judged, evaluate, paired_difference
     from models.fit import Fitted, Trial, fit_risk_model, trial_on_test
+    from models.folds import FoldResult, judge_folds
     from models.promote import Contender, Surroundings, decide_promotion
     from models.risk_model import RiskModel, score
     from models.split import Fold, Parts, split_parts, temporal_folds
@@ -21,6 +22,7 @@ _HOME = {
     "Contender": "models.promote",
     "Fitted": "models.fit",
     "Fold": "models.split",
+    "FoldResult": "models.folds",
     "Judged": "models.evaluation",
     "Parts": "models.split",
     "RiskModel": "models.risk_model",
@@ -29,6 +31,7 @@ _HOME = {
     "decide_promotion": "models.promote",
     "evaluate": "models.evaluation",
     "fit_risk_model": "models.fit",
+    "judge_folds": "models.folds",
     "model_card": "models.card",
     "paired_difference": "models.evaluation",
     "score": "models.risk_model",
@@ -41,6 +44,7 @@ __all__ = [
     "Contender",
     "Fitted",
     "Fold",
+    "FoldResult",
     "Judged",
     "Parts",
     "RiskModel",
@@ -49,6 +53,7 @@ __all__ = [
     "decide_promotion",
     "evaluate",
     "fit_risk_model",
+    "judge_folds",
     "model_card",
     "paired_difference",
     "score",

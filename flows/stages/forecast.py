@@ -13,7 +13,6 @@ from contracts.errors import NotFound
 from contracts.results import Features
 from flows.artefacts import replaced, write_json, write_text
 from flows.fallback import climatology_scores
-from flows.instants import data_instant
 from flows.places import hazard_names, outputs_of, pilot_of
 from flows.settings import Settings
 from flows.shown import report_inputs
@@ -36,13 +35,14 @@ def score(
         NotEnoughData: the store knows nothing by then. NotFound: with `released=False`, nothing was trained.
     """
     from features import build_features, scoring_spine
-    from ingest.store import Store
+    from flows.history import History
     from reporting import combined_risk, geojson
 
     pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
-    store = Store(outputs.store)
-    tables = store.snapshot(known_until=as_of)
-    built = build_features(tables, scoring_spine(tables, pilot, as_of=as_of or data_instant(tables)), pilot)
+    history = History.of(outputs.store, pilot)
+    at = as_of or history.until()
+    tables = history.recent(at)
+    built = build_features(tables, scoring_spine(tables, pilot, as_of=at), pilot)
     scored = _with_champions(settings, name, built) if released else _with_trained(settings, name, built)
     assets = latest_assets(tables.assets)
     summary = _summary(scored, assets)
@@ -54,7 +54,7 @@ def score(
         write_text(draft / "scores.geojson", geojson(scored, assets))
         write_json(draft / "scores.json", summary)
     if released:
-        store.append_scores(pl.from_pandas(scored), run=_run(scored), at=now)
+        history.store.append_scores(pl.from_pandas(scored), run=_run(scored), at=now)
     return summary
 
 

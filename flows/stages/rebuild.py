@@ -5,15 +5,17 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.errors import BadSource, NotFound
-from flows.artefacts import load_training_set, save_training_set
+from flows.artefacts import load_features, load_training_set
+from flows.compute import Here, computing
 from flows.material import fit, git_revision, lock_digest, material_of
 from flows.places import outputs_of
 from flows.settings import Settings
-from flows.stages.data import training_set
+from flows.stages.data import write_training_set
 from flows.tracking import tracking_of
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def rebuild(settings: Settings, model_name: str, number: str) -> Rebuilt:
 def _made_again(settings: Settings, entry: Entry, registered: RiskModel, scratch: Path, *, where: str) -> RiskModel:
     """Through files, as the stages do it. What only the first making could know (its revision) is taken over."""
     from features import spec_hash
-    from ingest.store import Store
+    from flows.history import History
 
     if spec_hash(entry.pilot) != registered.spec_hash:
         raise BadSource(
@@ -71,8 +73,8 @@ def _made_again(settings: Settings, entry: Entry, registered: RiskModel, scratch
         )
     versions = registered.provenance["store_versions"]
     try:
-        store = Store(outputs_of(settings, entry.pilot.name).store)
-        training = training_set(store, entry.pilot, entry.params.spine, versions=versions)
+        history = History.of(outputs_of(settings, entry.pilot.name).store, entry.pilot, versions=versions)
+        training = write_training_set(history, entry.params, scratch / "features", compute=Here())
     except NotFound as gone:
         raise NotFound(
             f"the store no longer has what the model was made of: {gone.what}",
@@ -88,13 +90,13 @@ def _made_again(settings: Settings, entry: Entry, registered: RiskModel, scratch
             where=where,
             cause="another store, or one that was made anew",
         )
-    save_training_set(training, scratch / "features")
     hazard = registered.hazard
     training = load_training_set(scratch / "features", (hazard,))
     given = material_of(
         training, hazard, pilot=entry.pilot, params=entry.params, provenance=dict(registered.provenance)
     )
-    return fit(given).model
+    with computing(entry.params.compute, sees=scratch) as compute:
+        return fit(given, learn=compute.learner(partial(load_features, scratch / "features"))).model
 
 
 def _warnings(settings: Settings, then: Any, made: Any) -> Iterator[str]:

@@ -11,6 +11,7 @@ PUBLIC = {
     "models.card": {"model_card"},
     "models.evaluation": {"Judged", "evaluate", "paired_difference"},
     "models.fit": {"Fitted", "Trial", "fit_risk_model", "trial_on_test"},
+    "models.folds": {"FoldResult", "judge_folds"},
     "models.promote": {"Contender", "Surroundings", "decide_promotion"},
     "models.risk_model": {"RiskModel", "score"},
     "models.split": {"Fold", "Parts", "split_parts", "temporal_folds"},
