@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from contracts.results import BoolArray, FloatArray, IntArray
+from contracts.results import BoolArray, Estimate, FloatArray, IntArray
 from contracts.worth import FairShares, Share
 from models.blocks import Blocks, estimate
 
@@ -50,13 +50,21 @@ def fair_shares(
             rows=int(rows[0, g]),
             incidents=int(hits[0, g]),
             alerts=int(caught[0, g] + false[0, g]),
-            recall=estimate(recall[:, g]) if enough[g] else None,
+            recall=_recall(recall[:, g], int(hits[0, g])) if enough[g] else None,
             false_alarms_per_place_month=estimate(false_rate[:, g]),
         )
         for g in range(len(names))
         if rows[0, g] > 0
     )
     return _with_gap(shares, threshold, recall=recall, hits=hits[0], names=names, judged=np.flatnonzero(enough))
+
+
+def _recall(replicated: FloatArray, incidents: int) -> Estimate:
+    """Draws of none caught are all 0 and those of all caught all 1: there the exact bound of a share is the end."""
+    got, least = estimate(replicated), 0.025 ** (1 / incidents)
+    if got.value == 0:
+        return Estimate(0.0, 0.0, 1 - least)
+    return Estimate(1.0, least, 1.0) if got.value == 1 else got
 
 
 def _with_gap(

@@ -69,6 +69,17 @@ def test_an_unfair_model_is_seen_and_a_fair_one_is_not() -> None:
     assert unfair.note.startswith("more than chance")
 
 
+def test_none_caught_is_not_certainty() -> None:
+    occurred = RANDOM.random(len(RISK)) < RISK
+    blind = shares(np.where(GROUP == 0, 0.01, 0.5), occurred)
+    east, west = (share.recall for share in blind.shares[:2])
+    incidents = blind.shares[0].incidents
+    assert (east.value, east.low) == (0, 0)
+    assert (1 - east.high) ** incidents == pytest.approx(0.025)
+    assert (west.value, west.high) == (1, 1)
+    assert west.low < 1
+
+
 def test_the_gap_by_chance_grows_as_incidents_become_few() -> None:
     recall = np.array([0.3, 0.3, 0.3])
     assert gap_by_chance(recall, np.full(3, 20.0)) > 2 * gap_by_chance(recall, np.full(3, 400.0))
