@@ -36,7 +36,7 @@ def score(
     """
     from features import build_features, scoring_spine
     from flows.history import History
-    from reporting import geojson
+    from reporting import combined_risk, geojson
 
     pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
     history = History.of(outputs.store, pilot)
@@ -49,6 +49,7 @@ def score(
     with replaced(outputs.scores) as draft:
         scored.to_parquet(draft / "scores.parquet", index=False)
         scored.to_csv(draft / "scores.csv", index=False)
+        combined_risk(scored).to_csv(draft / "combined.csv", index=False)
         assets.to_parquet(draft / "assets.parquet", index=False)
         write_text(draft / "scores.geojson", geojson(scored, assets))
         write_json(draft / "scores.json", summary)
