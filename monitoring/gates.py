@@ -16,6 +16,7 @@ from contracts.results import FloatArray
 
 FURTHEST_SPREADS = 1e6  # beyond: a broken number, not a value
 MORE_MISSING = 0.2  # of the rows, beyond the share that the reference has
+ALL_MISSING = 0.98  # in the reference: then nothing known now is nothing new
 
 
 @dataclass(frozen=True)
@@ -32,12 +33,13 @@ class Expected:
 class ColumnFault:
     """One column that does not pass, and why. `column` is empty for the table as a whole.
 
-    usable: its values can still be compared; they are only fewer than they were.
+    usable: the others, and it as far as it is known, can still be compared. alarming: it was otherwise in training.
     """
 
     column: str
     reason: str
     usable: bool = False
+    alarming: bool = True
 
 
 @dataclass(frozen=True)
@@ -49,8 +51,8 @@ class Gated:
 
     @property
     def broken(self) -> tuple[ColumnFault, ...]:
-        """Faults that take a column, or the table, out of the comparison."""
-        return tuple(fault for fault in self.faults if not fault.usable)
+        """Faults that take a column, or the table, out of the comparison, and that training did not know."""
+        return tuple(fault for fault in self.faults if fault.alarming and not fault.usable)
 
 
 def pass_gates(frame: pd.DataFrame, expected: Expected, *, min_rows: int) -> Gated:
@@ -66,7 +68,9 @@ def pass_gates(frame: pd.DataFrame, expected: Expected, *, min_rows: int) -> Gat
     for position, name in enumerate(expected.names):
         places = np.flatnonzero(np.asarray([label == name for label in frame.columns], dtype=bool))
         if len(places) != 1:
-            faults.append(ColumnFault(name, f"there are {len(places)} columns of this name" if len(places) else "missing"))
+            faults.append(
+                ColumnFault(name, f"there are {len(places)} columns of this name" if len(places) else "missing")
+            )
             continue
         column, fault = _judged(frame.iloc[:, int(places[0])], name, expected, position, min_rows=min_rows)
         if fault is not None:
@@ -79,7 +83,9 @@ def pass_gates(frame: pd.DataFrame, expected: Expected, *, min_rows: int) -> Gat
 def _strangers(frame: pd.DataFrame, expected: Expected) -> Sequence[ColumnFault]:
     known = set(expected.names)
     extra = sorted({str(label) for label in frame.columns if not (isinstance(label, str) and label in known)})
-    return [ColumnFault(name, "the reference has no such column; left out", usable=True) for name in extra]
+    return [
+        ColumnFault(name, "the reference has no such column; left out", usable=True, alarming=False) for name in extra
+    ]
 
 
 def _judged(
@@ -90,18 +96,18 @@ def _judged(
     if values is None:
         return None, ColumnFault(name, reason)
     known = values[~np.isnan(values)]
-    if not len(known):
-        return None, ColumnFault(name, f"no value in {len(values)} rows")
+    lacking = 1 - len(known) / len(values)
+    sparser = lacking > min(expected.missing[position] + MORE_MISSING, ALL_MISSING)
     if len(known) < min_rows:
-        return None, ColumnFault(name, f"{len(known)} known values; needed {min_rows}")
+        found = f"{len(known)} known values; needed {min_rows}" if len(known) else f"no value in {len(values)} rows"
+        return None, ColumnFault(name, found, alarming=sparser and expected.missing[position] < ALL_MISSING)
     if infinite := int(np.isinf(known).sum()):
         return None, ColumnFault(name, f"{infinite} infinite values")
     limit = FURTHEST_SPREADS * expected.spread[position]
     far = np.abs(known - expected.centre[position]) > limit
     if far.any():
         return None, ColumnFault(name, f"{int(far.sum())} impossible values such as {known[far][0]:.3g}")
-    lacking = 1 - len(known) / len(values)
-    if lacking > expected.missing[position] + MORE_MISSING:
+    if sparser:
         said = f"{lacking:.0%} of the rows have no value; {expected.missing[position]:.0%} in the reference"
         return values, ColumnFault(name, said, usable=True)
     return values, None

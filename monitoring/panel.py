@@ -60,8 +60,16 @@ class SensorDays:
         return EPOCH + timedelta(days=int(self.day[position]) - 1, microseconds=self.phase_us)
 
     def _at(self, days: slice) -> SensorDays:
-        parts = (self.hourly, self.rows, self.low, self.high, self.delay_hours)
-        return SensorDays(self.day[days], self.phase_us, self.sensors, *(part[days] for part in parts))
+        return SensorDays(
+            day=self.day[days],
+            phase_us=self.phase_us,
+            sensors=self.sensors,
+            hourly=self.hourly[days],
+            rows=self.rows[days],
+            low=self.low[days],
+            high=self.high[days],
+            delay_hours=self.delay_hours[days],
+        )
 
 
 def sensor_days(readings: pl.DataFrame, *, until: datetime, days: int, metrics: Sequence[str]) -> SensorDays:

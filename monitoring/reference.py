@@ -148,7 +148,9 @@ def _days_frame(days: Days) -> pl.DataFrame:
             "day": days.day,
             "rows": days.rows,
             "total": pl.Series(days.total, dtype=pl.Array(pl.Float64, width)),
-            "bins": pl.Series(days.bins.reshape(len(days.day), -1).astype(np.float32), dtype=pl.Array(pl.Float32, width * BINS)),
+            "bins": pl.Series(
+                days.bins.reshape(len(days.day), -1).astype(np.float32), dtype=pl.Array(pl.Float32, width * BINS)
+            ),
         }
     )
 
@@ -165,4 +167,6 @@ def _read_scale(document: Mapping[str, Any]) -> Scale:
 
 def _numbers(values: FloatArray) -> Any:
     """JSON has no NaN: a feature that was never known has null limits."""
-    return np.where(np.isnan(values), None, values.astype(object)).tolist()
+    kept = values.astype(object)
+    kept[np.isnan(values)] = None
+    return kept.tolist()

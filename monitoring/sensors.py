@@ -6,23 +6,25 @@ is wrong has wrong delays. A finding is left out when an earlier one of the same
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-
-import polars as pl
+from itertools import groupby
 
 from contracts.params import MonitorParams
 from contracts.pilot import Metric
+from contracts.results import QualityReport
 from contracts.tables import Tables
 from monitoring.clocks import clock_skews, incident_delays, reading_delays
-from monitoring.findings import Finding, Kind
+from monitoring.findings import Finding, Kind, listed
 from monitoring.newcomers import changed_attributes, new_assets, new_sensors
 from monitoring.panel import SensorDays
 from monitoring.shifts import level_shifts
 from monitoring.silence import silences, stuck_sensors
 
 LEAST_HISTORY_DAYS = 14
+REFUSED_SHARE = 0.2  # of a feed's rows
 INCIDENT_DAYS = 7  # incidents are rare: their delays are looked at over a week
 _EXPLAINS: dict[Kind, frozenset[Kind]] = {
     "outage": frozenset(("gap", "delay_changed", "stuck")),
@@ -75,23 +77,19 @@ def check_arrivals(
     )
 
 
-def check_refusals(
-    quarantine: pl.DataFrame, rows: Mapping[str, int], *, since: datetime, until: datetime, limit: float = 0.2
-) -> tuple[Finding, ...]:
-    """Feeds most of whose recent rows their contract refused.
-
-    Args:
-        quarantine: columns of `contracts.tables.QUARANTINE`. rows: feed -> rows accepted since `since`.
-        limit: share of a feed's rows.
-    """
-    recent = quarantine.filter((pl.col("refused_at") > since) & (pl.col("refused_at") <= until))
-    counts = recent.unique(["feed", "batch", "row"]).group_by("partner", "feed").agg(pl.len(), pl.col("rule").mode().first())
+def check_refusals(reports: Sequence[QualityReport], *, since: datetime) -> tuple[Finding, ...]:
+    """Feeds most of whose newest rows their contract refused. reports: of the last ingest; since: when that was."""
     found = []
-    for partner, feed, refused, rule in counts.sort("feed").iter_rows():
-        total = refused + rows.get(feed, 0)
-        if refused > limit * total:
-            words = f"{feed} ({partner}): {refused} of {total} rows refused, mostly by rule {rule}"
-            found.append(Finding("contract_broken", words, since, partner, feed))
+    for feed, batches in groupby(sorted(reports, key=lambda report: report.feed), key=lambda report: report.feed):
+        mine = list(batches)
+        rows, refused = sum(report.rows for report in mine), sum(report.quarantined for report in mine)
+        whole = [report.source for report in mine if report.refused]
+        if refused > REFUSED_SHARE * rows or whole:
+            rules = Counter({rule.rule: rule.rows for report in mine for rule in report.rules})
+            most = f", mostly by rule {rules.most_common(1)[0][0]}" if rules else ""
+            files = f"; refused whole: {listed(whole)}" if whole else ""
+            words = f"{feed} ({mine[0].partner}): {refused} of {rows} rows refused{most}{files}"
+            found.append(Finding("contract_broken", words, since, mine[0].partner, feed))
     return tuple(found)
 
 

@@ -6,7 +6,7 @@ weeks by a margin, on each recent day. Who moved with it says what it is:
 | who moved | named |
 | --- | --- |
 | back in its past once converted from another unit | unit_change |
-| nearly all of a partner's sensors of a metric, by the same amount or factor, while steady within the day | recalibrated |
+| nearly all of a partner's sensors of a metric, by one amount or factor, steady within the day | recalibrated |
 | one, while the others of the metric did not | biased |
 | several, each by its own amount | world_moved, or population_moved for people |
 """
@@ -58,9 +58,7 @@ class Levels:
         return self.day[-self.recent :]
 
 
-def level_shifts(
-    panel: SensorDays, *, units: Mapping[str, str], recent_days: int, margin: float
-) -> Iterator[Finding]:
+def level_shifts(panel: SensorDays, *, units: Mapping[str, str], recent_days: int, margin: float) -> Iterator[Finding]:
     """Every group of a partner's sensors of a metric, then every sensor by itself.
 
     Args:
@@ -172,12 +170,15 @@ def _misfit(levels: Levels, s: int, other: Conversion) -> float:
     back = (now - other.offset) / other.scale
     room = max(high - low, 1e-9)
     level = float(np.abs(back - (low + high) / 2).max()) / room
-    was, is_now = float(np.nanmedian(levels.within[: -levels.recent, s])), float(levels.within[-levels.recent :, s].mean())
+    was, is_now = (
+        float(np.nanmedian(levels.within[: -levels.recent, s])),
+        float(levels.within[-levels.recent :, s].mean()),
+    )
     return level if abs(other.scale) == 1.0 or _spread_fits(was, is_now, other.scale) else np.inf
 
 
 def _spread_fits(was: float, is_now: float, scale: float) -> bool:
-    """Whether the spread within a day is that of the other unit, within a factor, and nearer to it than to what it was."""
+    """Whether the spread within a day is about the other unit's, and nearer to that than to what it was."""
     if was <= 0 or is_now <= 0:
         return False
     there, here = abs(np.log(is_now / (was * abs(scale)))), abs(np.log(is_now / was))
@@ -237,7 +238,9 @@ def _spread(values: FloatArray) -> float:
 def _usual_spread(past: FloatArray, width: int) -> float:
     """The same, of shifts over as many past days: what sensors that did not move disagree by."""
     ends = range(width, len(past) + 1, width)
-    each = [_spread(past[end - width : end].mean(axis=0)) for end in ends if not np.isnan(past[end - width : end]).any()]
+    each = [
+        _spread(past[end - width : end].mean(axis=0)) for end in ends if not np.isnan(past[end - width : end]).any()
+    ]
     return float(np.median(each)) if each else 0.0
 
 
@@ -263,7 +266,8 @@ def _alone(levels: Levels, everyone: IntArray, margin: float) -> IntArray:
     now, past = levels.now[:, everyone].mean(axis=0), levels.past[:, everyone]
     away = np.sign(now - np.nanmedian(past, axis=0)) if len(everyone) else now
     side = _outside(day[: -levels.recent], day[-levels.recent :], margin)
-    return everyone[(side != 0) & (side == away)]
+    found: IntArray = everyone[(side != 0) & (side == away)]
+    return found
 
 
 def _range(past: FloatArray) -> FloatArray:

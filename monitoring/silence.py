@@ -65,7 +65,9 @@ def stuck_sensors(panel: SensorDays, *, recent_days: int) -> Iterator[Finding]:
         members = list(group)
         assets = tuple(panel.sensors[s].asset for s in members)
         run = max(_run_at_end(constant[:, s]) for s in members)
-        words = f"{metric} of {listed(assets)} ({partner}): {panel.low[-1, members[0]]:g} on every reading of {run} days"
+        words = (
+            f"{metric} of {listed(assets)} ({partner}): {panel.low[-1, members[0]]:g} on every reading of {run} days"
+        )
         yield Finding("stuck", words, panel.begin(-run), partner, metric, assets)
 
 

@@ -70,7 +70,7 @@ def test_a_plain_row_wise_test_would_call_every_day() -> None:
     """Why windows are the units: on the same quiet year, K-S over rows finds the season's own weather each time."""
     from scipy.stats import ks_2samp
 
-    reference, values, as_of = world(1)
+    _, values, as_of = world(1)
     gas = values[:, NAMES.index("gas")]
     days = as_of.astype("datetime64[D]").astype(np.int64) - FIRST
     called = [

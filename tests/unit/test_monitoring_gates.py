@@ -115,3 +115,12 @@ def test_as_much_missing_as_in_the_reference_is_no_fault() -> None:
     frame.loc[: ROWS // 2, "rain"] = np.nan
     fault = pass_gates(frame, EXPECTED, min_rows=20).faults[0]
     assert (fault.column, fault.usable) == ("rain", True)
+
+
+def test_a_column_that_training_hardly_knew_is_no_alarm() -> None:
+    never = Expected(NAMES, np.zeros(3), np.ones(3), missing=np.array([1.0, 0.0, 0.9]))
+    frame = good().assign(gas=np.nan, rain=[1.0] * 5 + [np.nan] * (ROWS - 5))
+    gated = pass_gates(frame, never, min_rows=20)
+    assert [fault.column for fault in gated.faults] == ["gas", "rain"]
+    assert gated.broken == ()
+    assert list(gated.frame.columns) == ["wind"]

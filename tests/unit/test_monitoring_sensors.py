@@ -12,8 +12,8 @@ import pytest
 
 from contracts.params import MonitorParams
 from contracts.pilot import Metric
-from contracts.results import FloatArray
-from contracts.tables import ASSETS, INCIDENTS, QUARANTINE, READINGS, Tables
+from contracts.results import FloatArray, QualityReport, RuleCount
+from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
 from monitoring.findings import FAULTS, Finding, read_finding
 from monitoring.panel import join_sensor_days, sensor_days
 from monitoring.sensors import check_arrivals, check_refusals, check_sensors
@@ -59,7 +59,10 @@ CASES: dict[str, tuple[Callable[[Sent], Sent], tuple[str, str, str, int]]] = {
     "a metric is silent": (planted("voc_ppb", silent), ("gap", "plants", "voc_ppb", 12)),
     "a sensor is stuck": (planted("voc_ppb", held, 3), ("stuck", "plants", "voc_ppb", 1)),
     "two are stuck": (planted("wind_m_s", held, [1, 4]), ("stuck", "weather", "wind_m_s", 2)),
-    "degF of one": (planted("temperature_c", lambda v: v * 1.8 + 32, 2), ("unit_change", "weather", "temperature_c", 1)),
+    "degF of one": (
+        planted("temperature_c", lambda v: v * 1.8 + 32, 2),
+        ("unit_change", "weather", "temperature_c", 1),
+    ),
     "K of all": (planted("temperature_c", lambda v: v + 273.15), ("unit_change", "weather", "temperature_c", 6)),
     "psi of all": (planted("pressure_bar", lambda v: v * 14.5038), ("unit_change", "plants", "pressure_bar", 12)),
     "km/h of all": (planted("wind_m_s", lambda v: v * 3.6), ("unit_change", "weather", "wind_m_s", 6)),
@@ -68,7 +71,10 @@ CASES: dict[str, tuple[Callable[[Sent], Sent], tuple[str, str, str, int]]] = {
     "a factor for all": (planted("traffic_count", lambda v: v * 1.25), ("recalibrated", "city", "traffic_count", 20)),
     "one reads high": (planted("temperature_c", lambda v: v + 8, 2), ("biased", "weather", "temperature_c", 1)),
     "one plant reads high": (planted("pressure_bar", lambda v: v + 7, 2), ("biased", "plants", "pressure_bar", 1)),
-    "people moved in": (planted("crowd_count", lambda v: v * 1.9, [0, 1, 2]), ("population_moved", "city", "crowd_count", 3)),
+    "people moved in": (
+        planted("crowd_count", lambda v: v * 1.9, [0, 1, 2]),
+        ("population_moved", "city", "crowd_count", 3),
+    ),
     "a road is closed": (
         planted("traffic_count", lambda v: v * np.array([0.3, 0.1, 0.2]), [4, 5, 6]),
         ("world_moved", "city", "traffic_count", 3),
@@ -185,7 +191,9 @@ def arrivals(**tables: pl.DataFrame) -> list[tuple[str, str, str, tuple[str, ...
 
 
 def test_a_changed_reporting_delay_is_found_within_days_of_the_first_slow_report() -> None:
-    assert arrivals(incidents=incidents(lambda ago: 72.0 if ago < 8 else 24.0)) == [("delay_changed", "119", "fire", ())]
+    assert arrivals(incidents=incidents(lambda ago: 72.0 if ago < 8 else 24.0)) == [
+        ("delay_changed", "119", "fire", ())
+    ]
 
 
 def test_a_steady_reporting_delay_is_not() -> None:
@@ -209,7 +217,9 @@ def attribute(metric: str, before: float, now: float) -> pl.DataFrame:
     times = [NOW - timedelta(days=300), NOW - timedelta(days=1)]
     frame = pl.DataFrame({"observed_at": times, "known_at": times, "value": [before, now]})
     return READINGS.conform(
-        frame.with_columns(asset_id=pl.lit("cell"), metric=pl.lit(metric), partner=pl.lit("city"), feed=pl.lit("f"), batch=pl.lit("b"))
+        frame.with_columns(
+            asset_id=pl.lit("cell"), metric=pl.lit(metric), partner=pl.lit("city"), feed=pl.lit("f"), batch=pl.lit("b")
+        )
     )
 
 
@@ -227,17 +237,20 @@ def test_attributes_of_a_place_that_change(metric: str, before: float, now: floa
     assert arrivals(readings=attribute(metric, before, now)) == expected
 
 
+def report(quarantined: int, *, refused: str = "") -> QualityReport:
+    rules = (RuleCount("maximum", "degree", quarantined, 1, "98"),)
+    return QualityReport(
+        "ulsan", "plants", "process", "b", "p.csv", 100, 100 - quarantined, 0, quarantined, rules, refused
+    )
+
+
 def test_a_feed_whose_rows_are_refused_is_a_broken_contract() -> None:
-    frame = pl.DataFrame({"row": range(40)}).with_columns(
-        partner=pl.lit("plants"), feed=pl.lit("process"), batch=pl.lit("b"), source=pl.lit("s"),
-        rule=pl.lit("maximum"), column=pl.lit("c"), value=pl.lit("9"), raw=pl.lit("{}"), refused_at=NOW,
-    )  # fmt: skip
-    since = NOW - timedelta(days=2)
-    refused = QUARANTINE.conform(frame)
-    assert check_refusals(refused, {"process": 400}, since=since, until=NOW) == ()
-    (found,) = check_refusals(refused, {"process": 100}, since=since, until=NOW)
+    assert check_refusals([report(1), report(30)], since=NOW) == ()
+    (found,) = check_refusals([report(1), report(70)], since=NOW)
     assert (found.kind, found.metric) == ("contract_broken", "process")
-    assert "40 of 140 rows refused, mostly by rule maximum" in found.words
+    assert "71 of 200 rows refused, mostly by rule maximum" in found.words
+    (whole,) = check_refusals([report(0, refused="not UTF-8")], since=NOW)
+    assert "refused whole: p.csv" in whole.words
 
 
 def test_a_finding_survives_being_kept() -> None:
