@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 import json
+import re
 from pathlib import Path
 from typing import Any, Literal
 
@@ -79,11 +80,34 @@ class EvaluateParams(Frozen):
 
 
 class PromoteParams(Frozen):
-    """What a challenger must show before it becomes champion."""
+    """What a challenger must show before it becomes champion.
+
+    max_district_loss: how much higher a district's log loss may be than the champion's, as a share of it.
+    max_partner_share: how much of the gain one partner's data may carry or hide; 1 is the whole gain.
+    """
 
     max_ece: float = Field(default=0.02, gt=0)
     min_brier_skill: float = 0.0
     min_test_incidents: int = Field(default=20, ge=1)
+    max_district_loss: float = Field(default=0.05, ge=0)
+    max_partner_share: float = Field(default=1.0, gt=0)
+
+
+class ComputeParams(Frozen):
+    """Where the heavy calls run, and in what portions. No feature depends on it (docs/cluster.md).
+
+    scheduler: a Dask scheduler's address. hours_a_slice: features are built in stretches of so many hours.
+    """
+
+    backend: Literal["local", "dask"] = "local"
+    scheduler: str = ""
+    hours_a_slice: int = Field(default=8760, ge=1)
+
+    @model_validator(mode="after")
+    def _has_a_scheduler(self) -> ComputeParams:
+        if self.backend == "dask" and not re.fullmatch(r"(tcp|tls|wss?)://\S+:\d{1,5}", self.scheduler):
+            raise ValueError(f"scheduler {self.scheduler!r}; backend dask needs one such as tcp://10.0.0.5:8786")
+        return self
 
 
 class MonitorParams(Frozen):
@@ -129,6 +153,7 @@ class Params(Frozen):
     calibrate: CalibrateParams = CalibrateParams()
     evaluate: EvaluateParams = EvaluateParams()
     promote: PromoteParams = PromoteParams()
+    compute: ComputeParams = ComputeParams()
     monitor: MonitorParams = MonitorParams()
 
     def flat(self) -> dict[str, str]:

@@ -142,6 +142,7 @@ class Decision:
     reasons: tuple[str, ...]
     decided_at: datetime
     inputs: Mapping[str, Any] = field(default_factory=dict)
+    by: str = ""  # who decided; empty for a rule of ours
 
     def as_json(self) -> dict[str, Any]:
         return {**asdict(self), "decided_at": self.decided_at.isoformat()}

@@ -102,7 +102,7 @@ def code(readings: pl.DataFrame) -> Coded:
 
 
 def _enumerated(ids: pl.Series) -> pl.Series:
-    return ids if isinstance(ids.dtype, pl.Enum) else ids.cast(pl.Enum(ids.unique().sort()))
+    return ids if isinstance(ids.dtype, pl.Enum) else ids.cast(pl.Enum(ids.unique().cast(pl.String).sort()))
 
 
 def _categories(ids: pl.Series) -> tuple[str, ...]:

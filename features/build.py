@@ -6,13 +6,14 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import partial
 
 import numpy as np
 import polars as pl
 
 from contracts.errors import BadPilot, BadTable
-from contracts.pilot import FeatureChoice, Metric, Pilot
+from contracts.pilot import FeatureChoice, Pilot
 from contracts.results import FeatureInfo, Features, Float32Array, IntArray, Spine
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
 from features.binning import THREADS, Coded, Wanted, build_trails, code
@@ -22,10 +23,23 @@ from features.library import baselines
 from features.readings import STATS
 from features.registry import FeatureFunction, find
 from features.spine import first_known
-from features.view import View, nearest_of
+from features.universe import Universe, reach_hours
+from features.view import View
 
+Job = tuple[FeatureFunction, FeatureChoice, int]
 Asked = Mapping[str, frozenset[str]]  # metric -> statistics
 LONG_GAP = 1000  # hours without a row after which the timeline is built in separate pieces
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a pilot's features are. jobs: each fills some columns, from the one on that it names; asked: what of each
+    metric they ask for."""
+
+    jobs: tuple[Job, ...]
+    infos: tuple[FeatureInfo, ...]
+    spec_hash: str
+    asked: Asked
 
 
 def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
@@ -39,20 +53,18 @@ def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
         BadPilot: a feature kind, statistic or key that does not exist, or one feature twice.
         BadTable: a spine row whose asset was not known at its as_of.
     """
-    described, asked = _described(pilot)
-    infos = tuple(info for part in described for info in part)
-    out = np.empty((len(spine), len(infos)), np.float32, order="F")
-    starts = np.cumsum([0, *(len(part) for part in described)])
+    plan = plan_of(pilot)
+    out = np.empty((len(spine), len(plan.infos)), np.float32, order="F")
     hours = as_of_hours(spine.as_of)
     known, coded = first_known(tables.assets), code(tables.readings)
     for rows, first, last in _pieces(hours, known["since"].to_numpy()):
-        view = _view(coded, tables.incidents, pilot, known, first, last, asked=asked)
-        place = (hours[rows] - first) * len(view.assets) + _positions(view, spine, rows)
+        view = _view(coded, tables.incidents, pilot, known, first, last, asked=plan.asked)
+        place = (hours[rows] - first) * len(view.assets) + positions_in(view.assets, spine, rows)
         whole = len(rows) == len(spine) and np.array_equal(place, np.arange(view.shape[0] * view.shape[1]))
-        fill = partial(_fill, out, view, None if whole else (rows, place))
+        write = partial(fill, out, view, None if whole else (rows, place))
         with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(fill, _jobs(pilot), starts[:-1]))
-    return Features(spine, out, infos, _hash(pilot, infos))
+            list(pool.map(write, plan.jobs))
+    return Features(spine, out, plan.infos, plan.spec_hash)
 
 
 def feature_infos(pilot: Pilot) -> tuple[FeatureInfo, ...]:
@@ -61,36 +73,38 @@ def feature_infos(pilot: Pilot) -> tuple[FeatureInfo, ...]:
     Raises:
         BadPilot: a feature kind, statistic or key that does not exist, or one feature twice.
     """
-    return tuple(info for part in _described(pilot)[0] for info in part)
+    return plan_of(pilot).infos
 
 
 def spec_hash(pilot: Pilot) -> str:
     """Changes when anything that shapes the features does: choices, metrics, hazards, zone, or what they mean."""
-    return _hash(pilot, feature_infos(pilot))
+    return plan_of(pilot).spec_hash
 
 
-def _hash(pilot: Pilot, infos: tuple[FeatureInfo, ...]) -> str:
-    parts = [pilot.model_dump_json(exclude={"title"}), *(repr(info) for info in infos)]
-    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+def plan_of(pilot: Pilot) -> Plan:
+    """Every choice, one metric or hazard at a time: small enough to share among threads.
 
-
-def _described(pilot: Pilot) -> tuple[list[list[FeatureInfo]], Asked]:
-    """The columns of each job, and which statistics they ask for of each metric."""
+    Raises:
+        BadPilot: a feature kind, statistic or key that does not exist, or one feature twice.
+    """
+    chosen = [(find(choice), one) for choice in pilot.features for one in _one_by_one(choice)]
+    chosen += [(baselines, FeatureChoice(kind="baseline", hazards=(hazard,))) for hazard in pilot.hazards]
     nobody = first_known(ASSETS.empty())
     nothing = _view(code(READINGS.empty()), INCIDENTS.empty(), pilot, nobody, 0, 0)
-    described = [[info for info, _ in function(nothing, choice)] for function, choice in _jobs(pilot)]
-    names = Counter(info.name for part in described for info in part)
+    jobs: list[Job] = []
+    infos: list[FeatureInfo] = []
+    for function, choice in chosen:
+        jobs.append((function, choice, len(infos)))
+        infos += [info for info, _ in function(nothing, choice)]
+    names = Counter(info.name for info in infos)
     if twice := [name for name, n in names.items() if n > 1]:
         raise BadPilot(
             f"feature {twice[0]!r} is chosen twice", where=f"pilot {pilot.name}: features", fix="take one of them out"
         )
-    return described, {metric: frozenset(stats) for metric, stats in nothing.asked.items()}
-
-
-def _jobs(pilot: Pilot) -> list[tuple[FeatureFunction, FeatureChoice]]:
-    """Every choice, one metric or hazard at a time: small enough to share among threads."""
-    jobs = [(find(choice), one) for choice in pilot.features for one in _one_by_one(choice)]
-    return jobs + [(baselines, FeatureChoice(kind="baseline", hazards=(hazard,))) for hazard in pilot.hazards]
+    parts = [pilot.model_dump_json(exclude={"title"}), *(repr(info) for info in infos)]
+    fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
+    asked = {metric: frozenset(stats) for metric, stats in nothing.asked.items()}
+    return Plan(tuple(jobs), tuple(infos), fingerprint, asked)
 
 
 def _one_by_one(choice: FeatureChoice) -> list[FeatureChoice]:
@@ -99,15 +113,9 @@ def _one_by_one(choice: FeatureChoice) -> list[FeatureChoice]:
     return metrics + hazards or [choice]
 
 
-def _fill(
-    out: Float32Array,
-    view: View,
-    some: tuple[IntArray, IntArray] | None,
-    job: tuple[FeatureFunction, FeatureChoice],
-    start: int,
-) -> None:
+def fill(out: Float32Array, view: View, some: tuple[IntArray, IntArray] | None, job: Job) -> None:
     """Write one job's columns. `some`: rows of the spine and their places in (hours, assets); None: all in order."""
-    function, choice = job
+    function, choice, start = job
     for j, (_, values) in enumerate(function(view, choice), start):
         if some is None:
             out[:, j].reshape(values.shape)[...] = values
@@ -138,51 +146,27 @@ def _view(
     asked: Asked | None = None,
 ) -> View:
     """asked: the statistics to bin for; every one where it is not known yet."""
-    there = known.filter(pl.col("since") <= first)
-    serving = _serving(pilot)
-    universe = there.filter(~pl.col("kind").is_in(serving) & ~pl.col("asset_id").is_in(serving))
-    assets = tuple(universe["asset_id"].to_list())
-    sources = {name: _source_assets(metric, there, universe) for name, metric in pilot.metrics.items()}
+    universe = Universe.at(known, pilot, first)
     stats = {name: frozenset(STATS) if asked is None else asked.get(name, frozenset()) for name in pilot.metrics}
-    wanted = {name: Wanted(metric, sources[name][0], stats[name]) for name, metric in pilot.metrics.items()}
+    wanted = {name: Wanted(metric, universe.lent_by[name], stats[name]) for name, metric in pilot.metrics.items()}
     return View(
         pilot=pilot,
         hours=np.arange(first, last + 1, dtype=np.int64),
-        assets=assets,
-        lon=universe["lon"].to_numpy(),
-        lat=universe["lat"].to_numpy(),
-        trails=build_trails(coded, wanted, first_bin=first - _reach_hours(pilot), last_bin=last),
-        sources={name: positions for name, (_, positions) in sources.items()},
+        assets=universe.assets,
+        lon=universe.lon,
+        lat=universe.lat,
+        trails=build_trails(coded, wanted, first_bin=first - reach_hours(pilot), last_bin=last),
+        sources=universe.sources,
         incidents={
-            name: known_incidents(incidents, assets=assets, hazard=name, rule=rule)
+            name: known_incidents(incidents, assets=universe.assets, hazard=name, rule=rule)
             for name, rule in pilot.hazards.items()
         },
     )
 
 
-def _serving(pilot: Pilot) -> list[str]:
-    """Kinds and ids of assets that only lend their readings to others (`at: nearest:KIND`, `at: asset:ID`)."""
-    return sorted({metric.at.split(":", 1)[1] for metric in pilot.metrics.values() if ":" in metric.at})
-
-
-def _source_assets(metric: Metric, there: pl.DataFrame, universe: pl.DataFrame) -> tuple[tuple[str, ...], IntArray]:
-    """The assets whose readings of a metric are used, and for each of the universe which of them (-1: none)."""
-    if metric.at == "own":
-        return tuple(universe["asset_id"].to_list()), np.arange(len(universe))
-    how, what = metric.at.split(":", 1)
-    if how == "asset":
-        return (what,), np.zeros(len(universe), np.int64)
-    stations = there.filter((pl.col("kind") == what) & pl.col("lon").is_not_null() & pl.col("lat").is_not_null())
-    return tuple(stations["asset_id"].to_list()), nearest_of(universe, stations)
-
-
-def _reach_hours(pilot: Pilot) -> int:
-    """The longest look back into readings, plus the hour that a change compares with."""
-    return max((hours for choice in pilot.features for hours in choice.windows_hours), default=1) + 168
-
-
-def _positions(view: View, spine: Spine, rows: IntArray) -> IntArray:
-    place = {asset: i for i, asset in enumerate(view.assets)}
+def positions_in(assets: tuple[str, ...], spine: Spine, rows: IntArray) -> IntArray:
+    """Where the assets of some rows of the spine stand in `assets`. Raises BadTable where they do not."""
+    place = {asset: i for i, asset in enumerate(assets)}
     of_spine = np.array([place.get(asset, -1) for asset in spine.assets], np.int64)
     positions = of_spine[spine.asset[rows]]
     if len(positions) and positions.min() < 0:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import polars as pl
@@ -15,6 +16,16 @@ from features.kernels import NEVER
 from features.versions import at_assets, in_force
 
 ASSET_SHAPE, PROFILE_SHAPE = 2.0, 5.0  # incidents that the city's rate, and a flat week, weigh as much as
+
+
+class History(Protocol):
+    """What a view asks of one hazard's incidents, for consecutive hours T."""
+
+    def counts(self, *, hours: IntArray, window: int, offset: int = 0) -> IntArray: ...
+
+    def hours_since(self, *, hours: IntArray, window: int) -> Float32Array: ...
+
+    def rates(self, *, hours: IntArray, delay: int, local: LocalTime) -> Rates: ...
 
 
 @dataclass(frozen=True)
@@ -49,6 +60,10 @@ class Known:
         )  # fmt: skip
         elapsed = ((hours * HOUR_US)[:, None] - last_at) / HOUR_US
         return np.where(np.isnan(last), np.nan, elapsed).astype(np.float32)
+
+    def rates(self, *, hours: IntArray, delay: int, local: LocalTime) -> Rates:
+        """Counts known by each hour T, for the hour of the week that `local` gives for it."""
+        return hour_of_week_rates(self, hours=hours, delay=delay, local=local)
 
 
 def counting_versions(incidents: pl.DataFrame, *, assets: tuple[str, ...], hazard: str, rule: Hazard) -> pl.DataFrame:

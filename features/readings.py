@@ -176,9 +176,9 @@ def newest(trail: Trail, hours: IntArray) -> Float32Array:
 
 
 def _amounts(name: str, value: FloatArray, scale: Scale) -> IntArray:
-    centred = value - scale.middle
-    if name == "count":
+    if name == "count" or not len(value):
         return np.ones(len(value), np.int64)
+    centred = value - scale.middle
     if name == "total":
         return np.rint(centred * scale.fine).astype(np.int64)
     coarse = np.rint(centred * scale.coarse).astype(np.int64)

@@ -30,8 +30,12 @@ def training_spine(tables: Tables, pilot: Pilot, *, first: datetime, last: datet
 
 def scoring_spine(tables: Tables, pilot: Pilot, *, as_of: datetime) -> Spine:
     """Every scored asset that is known, at the last cadence hour at or before `as_of`."""
-    hour = hour_of(as_of) // pilot.cadence_hours * pilot.cadence_hours
-    return _spine(tables, pilot, np.array([hour], dtype=np.int64))
+    return _spine(tables, pilot, np.array([cadence_hour(pilot, as_of)], dtype=np.int64))
+
+
+def cadence_hour(pilot: Pilot, as_of: datetime) -> int:
+    """The last cadence hour at or before `as_of`."""
+    return hour_of(as_of) // pilot.cadence_hours * pilot.cadence_hours
 
 
 def _spine(tables: Tables, pilot: Pilot, hours: IntArray) -> Spine:

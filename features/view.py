@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -19,7 +19,7 @@ from contracts.pilot import Hazard, Pilot
 from contracts.results import Float32Array, FloatArray, IntArray
 from features.hourly import HOURLY_STATS, hourly_trails
 from features.hours import LocalTime
-from features.incidents import Known, hour_of_week_rates, smoothed_rate
+from features.incidents import History, smoothed_rate
 from features.readings import Trail, newest
 
 EARTH_KM = 6371.0088
@@ -39,7 +39,7 @@ class View:
     lat: FloatArray
     trails: Mapping[str, Trail]
     sources: Mapping[str, IntArray]
-    incidents: Mapping[str, Known]
+    incidents: Mapping[str, History]
     asked: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set), repr=False)  # metric -> statistics
     _hourly: dict[str, Mapping[str, Trail]] = field(default_factory=dict, repr=False)
 
@@ -58,18 +58,36 @@ class View:
     def window(self, metric: str, stat: str, *, hours: int, ago: int = 0) -> Float32Array:
         """(T, A) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading."""
         self.asked[metric].add(stat)
-        return _pick(self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago), self.sources[metric])
+        values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
+        return self._at_assets(metric, values)
 
     def hourly_window(self, metric: str, hourly: str, stat: str, *, hours: int) -> Float32Array:
         """(T, A) mean or max, over the hours of (T - hours, T] that have a reading, of each hour's mean, max or std."""
         self.asked[metric].update(HOURLY_STATS)
         if metric not in self._hourly:
             self._hourly[metric] = hourly_trails(self.trails[metric])
-        return _pick(self._hourly[metric][hourly].window(stat, hours=self.hours, window=hours), self.sources[metric])
+        values = self._hourly[metric][hourly].window(stat, hours=self.hours, window=hours)
+        return self._at_assets(metric, values)
 
     def attribute(self, metric: str) -> Float32Array:
         """(T, A) the newest known value of a static metric, however old."""
-        return _pick(newest(self.trails[metric], self.hours), self.sources[metric])
+        return self._at_assets(metric, newest(self.trails[metric], self.hours))
+
+    @cached_property
+    def _own(self) -> frozenset[str]:
+        """Metrics that every asset has its own readings of."""
+        return frozenset(
+            name for name, source in self.sources.items() if np.array_equal(source, np.arange(self.trails[name].assets))
+        )
+
+    def _at_assets(self, metric: str, values: Float32Array) -> Float32Array:
+        """From one column a source to one column an asset."""
+        source = self.sources[metric]
+        if metric in self._own:
+            return values
+        if not values.shape[1]:
+            return np.full((len(values), len(source)), np.nan, np.float32)
+        return np.where(source >= 0, values[:, source], np.float32(np.nan))
 
     def incident_count(self, hazard: str, *, hours: int, ago: int = 0) -> Float32Array:
         """(T, A) incidents in (T - ago - hours, T - ago] that were known by T."""
@@ -85,9 +103,7 @@ class View:
         rule, known = self.pilot.hazards[hazard], self.incidents[hazard]
         expected = np.zeros((len(self.hours), len(self.assets)))
         for ahead in range(rule.horizon_hours):
-            rates = hour_of_week_rates(
-                known, hours=self.hours, delay=rule.reporting_delay_hours, local=self.local_at(ahead)
-            )
+            rates = known.rates(hours=self.hours, delay=rule.reporting_delay_hours, local=self.local_at(ahead))
             expected += smoothed_rate(rates, shrinkage=shrinkage)
         return _probability(expected)
 
@@ -103,17 +119,9 @@ class View:
         rate = (own + 720.0 * city) / (hours + 720.0)
         return _probability(rate * rule.horizon_hours)
 
-    @cached_property
-    def distance_km(self) -> FloatArray:
-        """(A, A) great-circle distances; inf from or to an asset without a place."""
-        return great_circle_km(self.lon, self.lat, self.lon, self.lat)
-
     def neighbours(self, count: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
         """(A, count) positions of the nearest other assets, ties to the lower id, and which of them exist."""
-        distance = self.distance_km.copy()
-        np.fill_diagonal(distance, np.inf)
-        nearest = np.argsort(np.round(distance, 6), axis=1, kind="stable")[:, :count]
-        return nearest, np.isfinite(np.take_along_axis(distance, nearest, axis=1))
+        return _nearest_others(self.lon.tobytes(), self.lat.tobytes(), count)
 
     def neighbour_mean(self, values: Float32Array, count: int) -> Float32Array:
         """(T, A) mean of the nearest assets' values, over those that have one."""
@@ -137,6 +145,15 @@ def great_circle_km(lon: FloatArray, lat: FloatArray, to_lon: FloatArray, to_lat
     return np.where(np.isnan(distance), np.inf, distance)
 
 
+@lru_cache(maxsize=8)  # the same city is asked again at every hour
+def _nearest_others(lon: bytes, lat: bytes, count: int) -> tuple[IntArray, npt.NDArray[np.bool_]]:
+    east, north = np.frombuffer(lon, np.float64), np.frombuffer(lat, np.float64)
+    distance = great_circle_km(east, north, east, north)
+    np.fill_diagonal(distance, np.inf)
+    nearest = np.argsort(np.round(distance, 6), axis=1, kind="stable")[:, :count]
+    return nearest, np.isfinite(np.take_along_axis(distance, nearest, axis=1))
+
+
 def nearest_of(assets: pl.DataFrame, stations: pl.DataFrame) -> IntArray:
     """(n,) the nearest station of each asset, ties to the lower id; -1 where either has no place."""
     if stations.is_empty() or assets.is_empty():
@@ -144,14 +161,6 @@ def nearest_of(assets: pl.DataFrame, stations: pl.DataFrame) -> IntArray:
     places = (frame[axis].to_numpy() for frame in (assets, stations) for axis in ("lon", "lat"))
     distance = np.round(great_circle_km(*places), 6)
     return np.where(np.isfinite(distance.min(axis=1)), distance.argmin(axis=1), -1)
-
-
-def _pick(values: Float32Array, source: IntArray) -> Float32Array:
-    if np.array_equal(source, np.arange(values.shape[1])):
-        return values
-    if not values.shape[1]:
-        return np.full((len(values), len(source)), np.nan, np.float32)
-    return np.where(source >= 0, values[:, source], np.float32(np.nan))
 
 
 def _probability(expected: FloatArray) -> Float32Array:

@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
@@ -22,9 +22,12 @@ from typing import Any
 
 import numpy as np
 import polars as pl
+from numpy.lib.format import open_memmap
 
 from contracts.errors import NotFound
-from contracts.results import FeatureInfo, Features, Labels, Spine
+from contracts.results import FeatureInfo, Features, Float32Array, IntArray, Labels, Spine
+
+Portion = tuple[IntArray, Float32Array]  # (m,) rows of the spine, (m, p) their values
 
 
 @dataclass(frozen=True)
@@ -40,16 +43,36 @@ class TrainingSet:
     store: Mapping[str, int]
 
 
-def save_training_set(training: TrainingSet, folder: Path) -> None:
-    """Write `folder` anew, whole or not at all."""
+def save_training_set(training: TrainingSet, folder: Path, *, portions: Iterable[Portion] | None = None) -> None:
+    """Write `folder` anew, whole or not at all.
+
+    portions: the values, some rows after others, where they are more than memory holds; those of `training` are then
+    not looked at.
+    """
     spine = training.features.spine
     with replaced(folder) as draft:
-        np.save(draft / "values.npy", training.features.values, allow_pickle=False)
+        shape = len(spine), len(training.features.infos)
+        open_memmap(draft / "values.npy", mode="w+", dtype=np.float32, shape=shape, fortran_order=True)
+        every = [(np.arange(len(spine)), training.features.values)]
+        for rows, values in every if portions is None else portions:
+            _fill(draft / "values.npy", rows, values)
         np.save(draft / "asset.npy", spine.asset, allow_pickle=False)
         np.save(draft / "as_of.npy", spine.as_of, allow_pickle=False)
         for hazard, labels in training.labels.items():
             _labels_frame(labels).write_parquet(draft / f"labels-{hazard}.parquet")
         write_json(draft / "features.json", _header(training))
+
+
+def _fill(path: Path, rows: IntArray, values: Float32Array) -> None:
+    """Column by column, as the file lies; opened each time, so that what is written does not stay mapped."""
+    out = np.load(path, mmap_mode="r+", allow_pickle=False)
+    if len(rows) and rows[-1] - rows[0] == len(rows) - 1 and (np.diff(rows) == 1).all():
+        place: slice | IntArray = slice(rows[0], rows[-1] + 1)
+    else:
+        place = rows
+    for column in range(out.shape[1]):
+        out[place, column] = values[:, column]
+    out.flush()
 
 
 def load_training_set(folder: Path, hazards: tuple[str, ...]) -> TrainingSet:
@@ -59,6 +82,21 @@ def load_training_set(folder: Path, hazards: tuple[str, ...]) -> TrainingSet:
         NotFound: the features stage has not run, or not for such a hazard.
     """
     header = read_json(folder / "features.json", made_by="features")
+    return TrainingSet(
+        features=load_features(folder),
+        labels={hazard: _load_labels(folder, hazard, header) for hazard in hazards},
+        observed_until=datetime.fromisoformat(header["observed_until"]),
+        store=header["store"],
+    )
+
+
+def load_features(folder: Path) -> Features:
+    """The features alone, memory-mapped.
+
+    Raises:
+        NotFound: the features stage has not run.
+    """
+    header = read_json(folder / "features.json", made_by="features")
     spine = Spine(
         assets=tuple(header["assets"]),
         asset=np.load(folder / "asset.npy", allow_pickle=False),
@@ -66,12 +104,7 @@ def load_training_set(folder: Path, hazards: tuple[str, ...]) -> TrainingSet:
     )
     values = np.load(folder / "values.npy", mmap_mode="r", allow_pickle=False)
     infos = tuple(FeatureInfo(**info) for info in header["features"])
-    return TrainingSet(
-        features=Features(spine, values, infos, header["spec_hash"]),
-        labels={hazard: _load_labels(folder, hazard, header) for hazard in hazards},
-        observed_until=datetime.fromisoformat(header["observed_until"]),
-        store=header["store"],
-    )
+    return Features(spine, values, infos, header["spec_hash"])
 
 
 def _header(training: TrainingSet) -> dict[str, Any]:

@@ -20,6 +20,7 @@ app = typer.Typer(
 )
 
 PilotName = Annotated[str, typer.Argument(metavar="PILOT", help="A folder under pilots/, such as ulsan.")]
+ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="PILOT-HAZARD, such as ulsan-flood.")]
 Direct = Annotated[bool, typer.Option("--direct", help="Run the stages here, without a Prefect server.")]
 REFUSED, PARTLY = 2, 1
 
@@ -142,6 +143,38 @@ def stage(name: Stage, pilot: PilotName) -> None:
     from flows.rerun import rerun
 
     _close(rerun(load_settings(), name.value, pilot))
+
+
+@app.command()
+def history(
+    model: ModelName,
+    at: Annotated[str, typer.Option(help="Only the champion at this ISO instant; without an offset, local time.")] = "",
+) -> None:
+    """What became of each version, by whom and why, and who was champion."""
+    from flows.registered import show_history
+
+    show_history(load_settings(), model, at)
+
+
+@app.command()
+def rollback(
+    model: ModelName,
+    to: Annotated[str, typer.Option(metavar="VERSION", help="Default: the champion before today's.")] = "",
+    why: Annotated[str, typer.Option(help="For the record.")] = "",
+) -> None:
+    """Make an earlier version the champion again, if it still loads and scores as it did."""
+    from flows.registered import go_back
+
+    go_back(load_settings(), model, to=to, why=why)
+
+
+@app.command()
+def rebuild(model: ModelName, version: Annotated[str, typer.Argument(metavar="VERSION")]) -> None:
+    """Make a registered version again from its entry and the store; compare bytes. Exit code 1 when they differ."""
+    from flows.registered import make_again
+
+    if not make_again(load_settings(), model, version):
+        raise typer.Exit(PARTLY)
 
 
 @app.command()

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
+from typing import TYPE_CHECKING
 from zoneinfo import ZoneInfo
 
-import polars as pl
-
 from contracts.errors import ForesafeError, NotEnoughData
-from contracts.pilot import Pilot
-from contracts.tables import Tables
+
+if TYPE_CHECKING:  # importing Polars costs what a rollback does not have
+    import polars as pl
+
+    from contracts.pilot import Pilot
 
 SEOUL = ZoneInfo("Asia/Seoul")
 
@@ -19,7 +22,7 @@ def now() -> datetime:
     return datetime.now(UTC)
 
 
-def read_instant(text: str, *, zone: str) -> datetime:
+def read_instant(text: str, *, zone: str, where: str = "--as-of") -> datetime:
     """An ISO 8601 instant in UTC; without an offset it is the pilot's local time.
 
     Raises:
@@ -30,13 +33,13 @@ def read_instant(text: str, *, zone: str) -> datetime:
     except ValueError as fault:
         raise ForesafeError(
             f"{text!r} is not an instant",
-            where="--as-of",
+            where=where,
             allowed="2025-06-01T09:00 (the pilot's time) or 2025-06-01T00:00:00+00:00",
         ) from fault
     local = given if given.tzinfo is not None else given.replace(tzinfo=ZoneInfo(zone))
     instant = local.astimezone(UTC)
     if given.tzinfo is None and instant.astimezone(local.tzinfo).replace(tzinfo=None) != given:
-        raise ForesafeError(f"{text!r} does not exist in {zone}", where="--as-of", cause="the clocks were put forward")
+        raise ForesafeError(f"{text!r} does not exist in {zone}", where=where, cause="the clocks were put forward")
     return instant
 
 
@@ -45,16 +48,18 @@ def in_seoul(instant: datetime) -> str:
     return f"{instant.astimezone(SEOUL):%Y-%m-%d %H:%M} KST"
 
 
-def data_instant(tables: Tables) -> datetime:
+def data_instant(readings: Iterable[pl.DataFrame], incidents: pl.DataFrame) -> datetime:
     """The last instant at which anything arrived: of the readings, which flow steadily; without any, of the incidents.
+
+    readings: whole or in portions, with `known_at`.
 
     Raises:
         NotEnoughData: the store is empty.
     """
-    for frame in (tables.readings, tables.incidents):
-        latest = frame["known_at"].max()
-        if isinstance(latest, datetime):
-            return latest
+    known = [frame["known_at"].max() for frame in readings]
+    latest = max((at for at in known if isinstance(at, datetime)), default=incidents["known_at"].max())
+    if isinstance(latest, datetime):
+        return latest
     raise NotEnoughData(
         "no readings and no incidents",
         where="store",
@@ -63,20 +68,28 @@ def data_instant(tables: Tables) -> datetime:
     )
 
 
-def first_instant(tables: Tables, pilot: Pilot, *, history_days: float) -> datetime:
+def first_instant(
+    readings: Iterable[pl.DataFrame], incidents: pl.DataFrame, pilot: Pilot, *, history_days: float, end: datetime
+) -> datetime:
     """When the first reading (without any, incident) has `history_days` behind it: training starts here.
 
     Attributes are no readings in this sense: they hold since long before. Nor is the earliest thousandth of the
     readings, so that one sensor with a clock in the past does not make the training set decades long.
 
+    Args:
+        readings: whole or in portions, with `metric` and `observed_at`; their hours are counted, so it begins on one.
+        end: the data instant.
+
     Raises:
         NotEnoughData: the store is empty, or shorter than that.
     """
-    flowing = [name for name, metric in pilot.metrics.items() if not metric.static]
-    observed = tables.readings.filter(pl.col("metric").is_in(flowing))["observed_at"]
-    times = observed if len(observed) else tables.incidents["occurred_at"]
-    first, end = times.dt.timestamp("us").quantile(0.001, "lower"), data_instant(tables)
-    start = None if first is None else datetime.fromtimestamp(first / 1e6, UTC) + timedelta(days=history_days)
+    import polars as pl
+
+    flowing = pl.col("metric").is_in([name for name, metric in pilot.metrics.items() if not metric.static])
+    counted = [_hours(frame.filter(flowing)["observed_at"]) for frame in readings]
+    hours = pl.concat([*counted, _hours(incidents["occurred_at"].head(0))])
+    first = _early(hours if len(hours) else _hours(incidents["occurred_at"]))
+    start = None if first is None else first + timedelta(days=history_days)
     if start is None or start >= end:
         raise NotEnoughData(
             f"training would start at {start!s} and data ends at {end!s}",
@@ -86,3 +99,17 @@ def first_instant(tables: Tables, pilot: Pilot, *, history_days: float) -> datet
             fix="share more history, or lower spine.history_days in params.yaml",
         )
     return start
+
+
+def _hours(times: pl.Series) -> pl.DataFrame:
+    return times.dt.truncate("1h").rename("hour").value_counts()
+
+
+def _early(hours: pl.DataFrame) -> datetime | None:
+    """The hour in which the earliest thousandth ends; None where there is no hour."""
+    import polars as pl
+
+    summed = hours.group_by("hour").agg(pl.col("count").sum()).sort("hour")
+    rank = 0.001 * (summed["count"].sum() - 1)
+    found: datetime | None = summed.filter(pl.col("count").cum_sum() > rank)["hour"].min()  # type: ignore[assignment]
+    return found

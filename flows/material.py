@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -9,13 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.params import Params
+from contracts.pilot import Pilot
 from contracts.results import Features, Labels
-from flows.artefacts import load_training_set
+from flows.artefacts import TrainingSet, load_training_set
 from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
 
 if TYPE_CHECKING:  # importing the models room costs seconds, and only those who train need it
-    from models.fit import Trial
+    from models.fit import Fitted, Learner, Trial
     from models.risk_model import RiskModel
     from models.split import Parts
 
@@ -38,23 +40,49 @@ def load_material(settings: Settings, name: str, hazard: str) -> Material:
     Raises:
         NotFound: the features stage has not run. NotEnoughData: too short a time for the parts.
     """
+    training = load_training_set(outputs_of(settings, name).features, (hazard,))
+    provenance = {
+        "observed_until": training.observed_until.isoformat(),
+        "store_versions": dict(training.store),
+        "git_revision": git_revision(settings.home),
+        "lock_sha256": lock_digest(settings.home),
+        "spec_hash": training.features.spec_hash,
+    }
+    return material_of(
+        training, hazard, pilot=pilot_of(settings, name), params=params_of(settings, name), provenance=provenance
+    )
+
+
+def material_of(
+    training: TrainingSet, hazard: str, *, pilot: Pilot, params: Params, provenance: Mapping[str, Any]
+) -> Material:
+    """One hazard's part of a training set, cut in time. Raises NotEnoughData as `load_material`."""
     from models.split import split_parts
 
-    params = params_of(settings, name)
-    training = load_training_set(outputs_of(settings, name).features, (hazard,))
     labels, spine = training.labels[hazard], training.features.spine
     return Material(
         features=training.features,
         labels=labels,
         parts=split_parts(spine.as_of[labels.rows], params.split, horizon_hours=labels.horizon_hours),
         params=params,
-        alerts_per_day=pilot_of(settings, name).hazards[hazard].alerts_per_day,
-        provenance={
-            "observed_until": training.observed_until.isoformat(),
-            "store_versions": dict(training.store),
-            "git_revision": git_revision(settings.home),
-            "spec_hash": training.features.spec_hash,
-        },
+        alerts_per_day=pilot.hazards[hazard].alerts_per_day,
+        provenance=provenance,
+    )
+
+
+def fit(given: Material, *, learn: Learner) -> Fitted:
+    """The hazard's model. Raises as `fit_risk_model`."""
+    from models.fit import fit_risk_model
+
+    return fit_risk_model(
+        given.features,
+        given.labels,
+        parts=given.parts,
+        train_params=given.params.train,
+        calibrate_params=given.params.calibrate,
+        alerts_per_day=given.alerts_per_day,
+        provenance=given.provenance,
+        learn=learn,
     )
 
 
@@ -76,3 +104,9 @@ def git_revision(home: Path) -> str:
     except (OSError, subprocess.CalledProcessError):
         return "unknown"
     return said[0] + ("+changes" if said[1] else "")
+
+
+def lock_digest(home: Path) -> str:
+    """SHA-256 of requirements.lock, which pins every library; empty where there is none."""
+    lock = home / "requirements.lock"
+    return hashlib.sha256(lock.read_bytes()).hexdigest() if lock.is_file() else ""

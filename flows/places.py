@@ -43,3 +43,9 @@ def hazard_names(settings: Settings, name: str) -> tuple[str, ...]:
             f"no hazard {unknown[0]!r}", where="params.yaml: train.hazards", allowed=nearest(unknown[0], known)
         )
     return chosen or tuple(known)
+
+
+def zone_of_model(settings: Settings, model: str) -> str:
+    """The time zone of the pilot that a registered model (`PILOT-HAZARD`) belongs to; Korea's where none is here."""
+    pilots = [path.parent.name for path in settings.pilots.glob("*/pilot.yaml") if model.startswith(path.parent.name)]
+    return pilot_of(settings, max(pilots, key=len)).timezone if pilots else "Asia/Seoul"

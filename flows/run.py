@@ -45,7 +45,7 @@ def train(settings: Settings, pilot: str, *, direct: bool) -> list[Outcome]:
     from flows import stages
 
     stages.features(settings, pilot)
-    learn = partial(stages.learn_and_release, settings, pilot, now=now())
+    learn = partial(stages.learn_and_release, settings, pilot, clock=now)
     outcomes = attempt_each(hazards, learn, progress=_done("train"))
     record_outcomes(outputs_of(settings, pilot).last("train"), outcomes)
     return outcomes

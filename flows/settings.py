@@ -12,7 +12,9 @@ Relative folders are taken from the project folder, which is found upwards from 
 
 from __future__ import annotations
 
+import getpass
 import os
+import socket
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -87,3 +89,12 @@ def child_environment(extra: Mapping[str, str]) -> dict[str, str]:
 def adopt(variables: Mapping[str, str]) -> None:
     """Put settings of a library that reads them at import (Prefect, MLflow, DVC) into this process's environment."""
     os.environ.update(variables)
+
+
+def operator() -> str:
+    """Who runs the command: `user@machine`, for the record of decisions."""
+    try:
+        user = getpass.getuser()
+    except (KeyError, OSError, ImportError):  # a container whose user has no name
+        user = str(os.getuid())
+    return f"{user}@{socket.gethostname()}"

@@ -28,7 +28,7 @@ def build_features(pilot: str) -> dict[str, Any]:
     task_run_name="train {hazard}", timeout_seconds=STEP_TIMEOUT_SECONDS, persist_result=True, result_serializer="json"
 )
 def train_hazard(pilot: str, hazard: str) -> dict[str, Any]:
-    return stages.learn_and_release(load_settings(), pilot, hazard, now=now())
+    return stages.learn_and_release(load_settings(), pilot, hazard, clock=now)
 
 
 @flow(name="train", flow_run_name="train {pilot}", timeout_seconds=4 * STEP_TIMEOUT_SECONDS, persist_result=True)

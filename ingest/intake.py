@@ -14,11 +14,12 @@ from contracts.feed import Feed
 from contracts.results import QualityReport
 from ingest import quality, quarantine
 from ingest.duplicates import Fresh, fresh_rows
+from ingest.files import TIMES
 from ingest.parse import Work
 from ingest.raw import ROW, Raw
 from ingest.rules import Rule
 from ingest.split import BATCH, Split, split
-from ingest.store import SPECS, TIMES, Store
+from ingest.store import SPECS, Store
 
 if TYPE_CHECKING:
     from ingest.validate import Gate

@@ -6,29 +6,34 @@ committed to Delta together with the ids of the batches it holds. A batch that a
 
 from __future__ import annotations
 
-import contextlib
 import json
 import random
 import time
 import uuid
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
+from functools import partial, reduce
+from operator import and_
 from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from deltalake import CommitProperties, DeltaTable, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction
 
-from contracts.errors import BadTable, NotFound
+from contracts.errors import NotFound
 from contracts.tables import ASSETS, INCIDENTS, QUARANTINE, READINGS, SCORES, Tables, TableSpec
+from ingest.files import TIMES, may_hold, paths, statistics, verified
 
 SPECS = {spec.name: spec for spec in (READINGS, INCIDENTS, ASSETS, QUARANTINE, SCORES)}
-TIMES = {"readings": "observed_at", "incidents": "occurred_at", "assets": "known_at"}
+READ_BY_FEATURES = ("asset_id", "metric", "observed_at", "known_at", "value")
+_CODED = {"asset_id": pl.Categorical(), "metric": pl.Categorical()}
 _ATTEMPTS = 12
 _ROW_GROUP = 1 << 20
+NONE = -1  # the version of a table that was not there yet
 
 
 class Store:
@@ -100,8 +105,41 @@ class Store:
         """The rows of one feed in a time range, from the files whose statistics say they may hold some."""
         column = pl.col(TIMES[table])
         rows = (pl.col("feed") == feed) & column.is_between(first, last)
-        frames = [f.filter(rows) for f in self._files(table, None, near=(TIMES[table], feed, first, last))]
+        keep = partial(may_hold, column=TIMES[table], first=first, last=last, feed=feed)
+        frames = [f.filter(rows) for f in self._files(table, None, keep)]
         return pl.concat(frames) if frames else SPECS[table].empty()
+
+    def readings(
+        self,
+        *,
+        after: datetime | None = None,
+        until: datetime | None = None,
+        metrics: Sequence[str] | None = None,
+        version: int | None = None,
+    ) -> pl.DataFrame:
+        """The columns that features read, of the readings observed in (after, until], of some metrics only or of all.
+
+        `asset_id` and `metric` are categorical: read as codes, never as text. Files, and row groups in them, whose
+        statistics say that they hold none are left alone.
+        """
+        wanted = [
+            *([pc.field("observed_at") > after] if after else []),
+            *([pc.field("observed_at") <= until] if until else []),
+            *([pc.field("metric").isin(pa.array(metrics, pa.string()))] if metrics is not None else []),
+        ]
+        rows = reduce(and_, wanted) if wanted else None
+        keep = partial(may_hold, column="observed_at", first=after, last=until)
+        delta = self._open("readings", version)
+        frames = [self._coded(path, rows) for path in paths(delta, keep)]
+        return pl.concat([READINGS.empty().select(READ_BY_FEATURES).cast(_CODED), *frames])
+
+    def scan(self, table: str, columns: Sequence[str], *, version: int | None = None) -> Iterator[pl.DataFrame]:
+        """Some columns of a table, a million rows at a time: for what is counted over more than memory holds."""
+        for path in paths(self._open(table, version)):
+            where = self.root / table / path
+            with verified(f"{table}/{path}"), pq.ParquetFile(where, page_checksum_verification=True) as file:
+                for batch in file.iter_batches(_ROW_GROUP, columns=list(columns)):
+                    yield pl.DataFrame(batch)
 
     def append_scores(self, frame: pl.DataFrame, *, run: str, at: datetime) -> bool:
         """Keep forecasts; the same run again changes nothing."""
@@ -124,6 +162,8 @@ class Store:
         return before
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
+        if version == NONE:
+            return None
         try:
             delta = DeltaTable(self.root / table)
         except TableNotFoundError:
@@ -169,31 +209,29 @@ class Store:
     ) -> None:
         size = (self.root / table / path).stat().st_size
         stamp = int(at.timestamp() * 1000)
-        action = AddAction(path, size, {}, stamp, mode == "append", json.dumps(_statistics(frame)))
+        action = AddAction(path, size, {}, stamp, mode == "append", json.dumps(statistics(frame)))
         done = CommitProperties(app_transactions=[Transaction(batch, 1) for batch in batches], max_commit_retries=0)
         delta.create_write_transaction([action], mode, _arrow_schema(SPECS[table]), commit_properties=done)
 
     def _files(
-        self, table: str, version: int | None, near: tuple[str, str, datetime, datetime] | None = None
+        self, table: str, version: int | None, keep: Callable[[Mapping[str, object]], bool] = lambda _: True
     ) -> Iterator[pl.DataFrame]:
-        delta = self._open(table, version)
-        if delta is None:
-            return
-        for action in pl.DataFrame(delta.get_add_actions(flatten=True)).sort("path").iter_rows(named=True):
-            if near is None or _may_hold(action, *near):
-                yield self._load(table, str(action["path"]))
+        for path in paths(self._open(table, version), keep):
+            with verified(f"{table}/{path}"):
+                arrow = pq.read_table(self.root / table / path, page_checksum_verification=True)
+            yield pl.DataFrame(arrow).cast(SPECS[table].schema)  # type: ignore[arg-type]
 
-    def _load(self, table: str, path: str) -> pl.DataFrame:
-        try:
-            arrow = pq.read_table(self.root / table / path, page_checksum_verification=True)
-        except (pa.ArrowException, OSError) as error:
-            raise BadTable(
-                f"a stored file is damaged: {error}",
-                where=f"{table}/{path}",
-                cause="the disk",
-                fix="restore it from a copy, or ingest its batches into a new store",
-            ) from error
-        return pl.DataFrame(arrow).cast(SPECS[table].schema)  # type: ignore[arg-type]
+    def _coded(self, path: str, rows: pc.Expression | None) -> pl.DataFrame:
+        """Some rows of a file of readings, its ids as codes: twice as fast as text."""
+        with verified(f"readings/{path}"):
+            arrow = pq.read_table(
+                self.root / "readings" / path,
+                columns=list(READ_BY_FEATURES),
+                filters=rows,
+                read_dictionary=list(_CODED),
+                page_checksum_verification=True,
+            )
+        return pl.DataFrame(arrow).cast(_CODED)
 
 
 def _arrow_schema(spec: TableSpec) -> pa.Schema:
@@ -205,36 +243,3 @@ def _arrow_schema(spec: TableSpec) -> pa.Schema:
         "flag": pa.bool_(),
     }
     return pa.schema([pa.field(c.name, kinds[c.kind], nullable=True) for c in spec.columns])
-
-
-def _statistics(frame: pl.DataFrame) -> dict[str, object]:
-    """Delta's statistics of a file, for the columns that reads are narrowed by."""
-    names = [c for c in (*TIMES.values(), "as_of", "feed") if c in frame.columns]
-    out: dict[str, object] = {"numRecords": frame.height}
-    if frame.height:
-        low, high = (
-            frame.select(pl.col(names).min()).row(0, named=True),
-            frame.select(pl.col(names).max()).row(0, named=True),
-        )
-        out["minValues"] = {name: _stamp(value, up=False) for name, value in low.items()}
-        out["maxValues"] = {name: _stamp(value, up=True) for name, value in high.items()}
-    out["nullCount"] = {name: int(frame[name].null_count()) for name in names}
-    return out
-
-
-def _stamp(value: object, *, up: bool) -> object:
-    """Delta keeps milliseconds in statistics: bounds are rounded outwards."""
-    if not isinstance(value, datetime):
-        return value
-    milli = value.microsecond // 1000
-    rounded = value.replace(microsecond=min(milli + (up and value.microsecond % 1000 > 0), 999) * 1000)
-    return rounded.strftime("%Y-%m-%dT%H:%M:%S.%f")[:-3] + "Z"
-
-
-def _may_hold(action: Mapping[str, object], column: str, feed: str, first: datetime, last: datetime) -> bool:
-    low, high = action.get(f"min.{column}"), action.get(f"max.{column}")
-    with contextlib.suppress(TypeError):  # a file without statistics is read
-        if low > last or high < first:  # type: ignore[operator]
-            return False
-        return bool(action["min.feed"] <= feed <= action["max.feed"])  # type: ignore[operator]
-    return True

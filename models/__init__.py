@@ -13,7 +13,8 @@ if TYPE_CHECKING:
     from models.card import model_card
     from models.evaluation import Judged, evaluate, paired_difference
     from models.fit import Fitted, Trial, fit_risk_model, trial_on_test
-    from models.promote import Contender, decide_promotion
+    from models.folds import FoldResult, judge_folds
+    from models.promote import Contender, Surroundings, decide_promotion
     from models.risk_model import RiskModel, score
     from models.split import Fold, Parts, split_parts, temporal_folds
 
@@ -21,13 +22,16 @@ _HOME = {
     "Contender": "models.promote",
     "Fitted": "models.fit",
     "Fold": "models.split",
+    "FoldResult": "models.folds",
     "Judged": "models.evaluation",
     "Parts": "models.split",
     "RiskModel": "models.risk_model",
+    "Surroundings": "models.promote",
     "Trial": "models.fit",
     "decide_promotion": "models.promote",
     "evaluate": "models.evaluation",
     "fit_risk_model": "models.fit",
+    "judge_folds": "models.folds",
     "model_card": "models.card",
     "paired_difference": "models.evaluation",
     "score": "models.risk_model",
@@ -40,13 +44,16 @@ __all__ = [
     "Contender",
     "Fitted",
     "Fold",
+    "FoldResult",
     "Judged",
     "Parts",
     "RiskModel",
+    "Surroundings",
     "Trial",
     "decide_promotion",
     "evaluate",
     "fit_risk_model",
+    "judge_folds",
     "model_card",
     "paired_difference",
     "score",

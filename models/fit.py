@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Protocol
 
 import lightgbm as lgb
 import numpy as np
@@ -19,9 +19,15 @@ from models.explain import usual_values
 from models.pyfunc import raw_scores
 from models.risk_model import RiskModel
 from models.split import HOUR, Parts
-from models.train import train
+from models.train import Ensemble, train
 
 DAY_HOURS = 24.0
+
+
+class Learner(Protocol):
+    """Fits an ensemble on `parts.train` alone: `models.train.train`, or a way to do that on several machines."""
+
+    def __call__(self, features: Features, labels: Labels, *, parts: Parts, config: TrainParams) -> Ensemble: ...
 
 
 @dataclass(frozen=True)
@@ -44,17 +50,19 @@ def fit_risk_model(
     calibrate_params: CalibrateParams,
     alerts_per_day: float,
     provenance: Mapping[str, Any],
+    learn: Learner = train,
 ) -> Fitted:
     """Train on `parts.train`, calibrate and set bands on `parts.calibrate`; `parts.test` is not looked at.
 
     Args:
         parts: positions into `labels`.
         provenance: what the caller knows about the data (instant, store versions, code revision); JSON values.
+        learn: what trains the ensemble.
 
     Raises:
         NotEnoughData, BadTable: as `train` and `fit_calibrator`.
     """
-    ensemble = train(features, labels, parts=parts, config=train_params)
+    ensemble = learn(features, labels, parts=parts, config=train_params)
     rows, occurred = labels.rows[parts.calibrate], labels.occurred[parts.calibrate]
     boosters = ensemble.parsed()
     raw = raw_scores(boosters, features.values[rows])

@@ -8,6 +8,7 @@ rather than by days because a rare hazard may have none in the last weeks.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -16,7 +17,7 @@ import numpy as np
 
 from contracts.errors import BadTable, NotEnoughData
 from contracts.params import TrainParams
-from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, IntArray, Labels
+from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, IntArray, Labels, Spine
 from models.split import HOUR, Parts
 
 STOP_SHARE = 0.2  # of the training part's incidents, kept back to choose the number of trees
@@ -54,17 +55,41 @@ def train(features: Features, labels: Labels, *, parts: Parts, config: TrainPara
         NotEnoughData: one class only, fewer incidents than `config.min_incidents`, or no feature that varies.
         BadTable: an infinite value.
     """
-    rows = labels.rows[parts.train]
-    occurred, as_of = labels.occurred[parts.train], features.spine.as_of[rows]
-    _enough_incidents(occurred, hazard=labels.hazard, config=config)
-    kept = _kept(occurred, config.negative_share)
-    rows, occurred, as_of = rows[kept], occurred[kept], as_of[kept]
-    data, unused = _dataset(features, rows, occurred, hazard=labels.hazard, config=config)
-    trees = _choose_trees(data, occurred, as_of, labels.horizon_hours, config)
-    boosters = [lgb.train(_params(config, seed), data, num_boost_round=trees) for seed in config.seeds]
+    given = examples(features.spine, labels, parts=parts, config=config)
+    data, unused = _dataset(features, given, hazard=labels.hazard, config=config)
+    trees = _choose_trees(data, given, config)
+    boosters = [lgb.train(booster_params(config, seed), data, num_boost_round=trees) for seed in config.seeds]
     gain = np.mean([booster.feature_importance("gain") for booster in boosters], axis=0)
     texts = tuple(booster.model_to_string(num_iteration=-1) for booster in boosters)
     return Ensemble(texts, trees, trees < config.num_iterations, unused, gain)
+
+
+@dataclass(frozen=True)
+class Examples:
+    """What is trained on: rows of the features, what came of each, its weight; and for choosing the number of trees,
+    positions of those to fit on `before` and to judge `after`, empty where that would say nothing. All (m,)."""
+
+    rows: IntArray
+    occurred: BoolArray
+    weight: FloatArray
+    before: IntArray
+    after: IntArray
+
+
+def examples(spine: Spine, labels: Labels, *, parts: Parts, config: TrainParams) -> Examples:
+    """The training part's rows that are kept.
+
+    Raises:
+        NotEnoughData: one class only, or fewer incidents than `config.min_incidents`.
+    """
+    _enough_incidents(labels.occurred[parts.train], hazard=labels.hazard, config=config)
+    kept = parts.train[_kept(labels.occurred[parts.train], config.negative_share)]
+    rows, occurred = labels.rows[kept], labels.occurred[kept]
+    before, after = _stop_rows(spine.as_of[rows], occurred, labels.horizon_hours)
+    known = min(int(occurred[before].sum()), int(occurred[after].sum())) >= STOP_MIN_INCIDENTS
+    if config.early_stopping_rounds == 0 or not known:
+        before, after = before[:0], after[:0]
+    return Examples(rows, occurred, np.where(occurred, 1.0, 1.0 / config.negative_share), before, after)
 
 
 def _kept(occurred: BoolArray, negative_share: float) -> IntArray:
@@ -75,22 +100,14 @@ def _kept(occurred: BoolArray, negative_share: float) -> IntArray:
 
 
 def _dataset(
-    features: Features, rows: IntArray, occurred: BoolArray, *, hazard: str, config: TrainParams
+    features: Features, given: Examples, *, hazard: str, config: TrainParams
 ) -> tuple[lgb.Dataset, tuple[str, ...]]:
     """The binned training rows, built once for early stopping and every seed, and the features without information."""
-    values = features.values[rows]
+    values = features.values[given.rows]
     check_finite(values, features.names)
-    unused = _unused(values, features.names)
-    if len(unused) == len(features.names):
-        raise NotEnoughData(
-            "no feature varies in the training part",
-            where=f"train {hazard}",
-            cause="feeds without readings in that time, or features of one constant",
-            fix="look at the feeds' quality reports and at the pilot's features",
-        )
-    label = occurred.astype(np.float32)
-    weight = np.where(occurred, 1.0, 1.0 / config.negative_share)
-    data = lgb.Dataset(values, label, weight=weight, feature_name=list(features.names), params=_dataset_params(config))
+    unused = without_information([extent(values)], features.names, hazard=hazard)
+    label, names = given.occurred.astype(np.float32), list(features.names)
+    data = lgb.Dataset(values, label, weight=given.weight, feature_name=names, params=_dataset_params(config))
     return data.construct(), unused
 
 
@@ -131,30 +148,44 @@ def _enough_incidents(occurred: BoolArray, *, hazard: str, config: TrainParams) 
         )
 
 
-def _unused(values: Float32Array, names: tuple[str, ...]) -> tuple[str, ...]:
-    """Features of one single value or none. Column by column, so that nothing as large as `values` is copied."""
+def extent(values: Float32Array) -> FloatArray:
+    """(p, 4) of each column: how many values are missing, how many are there, the lowest, the highest. Column by
+    column, so that nothing as large as `values` is copied."""
     out = []
-    for position, name in enumerate(names):
-        known = values[:, position][~np.isnan(values[:, position])]
-        varies = len(known) > 0 and (len(known) < len(values) or known.min() < known.max())
-        if not varies:
-            out.append(name)
-    return tuple(out)
+    for column in range(values.shape[1]):
+        known = values[:, column][~np.isnan(values[:, column])]
+        out.append([len(values) - len(known), len(known), known.min(initial=np.inf), known.max(initial=-np.inf)])
+    return np.array(out, np.float64).reshape(-1, 4)
 
 
-def _choose_trees(
-    data: lgb.Dataset, occurred: BoolArray, as_of: InstantArray, horizon_hours: int, config: TrainParams
-) -> int:
+def without_information(extents: Sequence[FloatArray], names: tuple[str, ...], *, hazard: str) -> tuple[str, ...]:
+    """Features of one single value or none, from the extents of all rows in one piece or several.
+
+    Raises:
+        NotEnoughData: that is every feature.
+    """
+    missing, known, low, high = np.stack(extents).transpose(2, 0, 1)
+    varies = (known.sum(axis=0) > 0) & ((missing.sum(axis=0) > 0) | (low.min(axis=0) < high.max(axis=0)))
+    unused = tuple(name for name, useful in zip(names, varies, strict=True) if not useful)
+    if len(unused) == len(names):
+        raise NotEnoughData(
+            "no feature varies in the training part",
+            where=f"train {hazard}",
+            cause="feeds without readings in that time, or features of one constant",
+            fix="look at the feeds' quality reports and at the pilot's features",
+        )
+    return unused
+
+
+def _choose_trees(data: lgb.Dataset, given: Examples, config: TrainParams) -> int:
     """Trees at the lowest log loss on the last part of the training time; `num_iterations` where that says nothing."""
-    before, after = _stop_rows(as_of, occurred, horizon_hours)
-    known = min(int(occurred[before].sum()), int(occurred[after].sum())) >= STOP_MIN_INCIDENTS
-    if config.early_stopping_rounds == 0 or not known:
+    if not len(given.after):
         return config.num_iterations
     fitted = lgb.train(
-        {**_params(config, config.seeds[0]), "metric": "binary_logloss"},
-        data.subset(list(before)),
+        {**booster_params(config, config.seeds[0]), "metric": "binary_logloss"},
+        data.subset(list(given.before)),
         num_boost_round=config.num_iterations,
-        valid_sets=[data.subset(list(after))],
+        valid_sets=[data.subset(list(given.after))],
         callbacks=[lgb.early_stopping(config.early_stopping_rounds, verbose=False)],
     )
     return max(1, fitted.best_iteration)
@@ -181,7 +212,8 @@ def _dataset_params(config: TrainParams) -> dict[str, Any]:
     }
 
 
-def _params(config: TrainParams, seed: int) -> dict[str, Any]:
+def booster_params(config: TrainParams, seed: int) -> dict[str, Any]:
+    """LightGBM's own parameters for one seed."""
     return {
         **_dataset_params(config),
         "objective": "binary",

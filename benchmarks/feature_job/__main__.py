@@ -13,9 +13,12 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from benchmarks.feature_job import incremental
 from benchmarks.feature_job.child import Timed, in_child
 from benchmarks.feature_job.contenders import LIMIT, OURS, RIVALS, Contender
 from benchmarks.feature_job.job import Job, columns, make
+from benchmarks.feature_job.larger import FIVE_YEARS
+from benchmarks.feature_job.larger import in_child as larger_than_memory
 
 QUICK = Job(days=10, assets=12, incidents=300)
 SAMPLED = 4000
@@ -26,14 +29,23 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="benchmarks/features.py", description=__doc__)
     parser.add_argument("--days", type=int, choices=(30, 90, 360), default=90)
     parser.add_argument("--rivals", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--larger", action=argparse.BooleanOptionalAction, default=True, help="five years in slices")
     parser.add_argument("--quick", action="store_true", help="a small city, for tests; its ratios mean nothing")
     given = parser.parse_args()
     job = QUICK if given.quick else Job(days=given.days)
     load = os.getloadavg()[0]
     with tempfile.TemporaryDirectory() as folder:
         results = compete(job, Path(folder), rivals=RIVALS if given.rivals else ())
+    say("one more hour, from kept state")
+    hourly = incremental.in_child(job)
     print(table(job, results, load))
-    print(json.dumps(ratios(results)))
+    print(sentence(hourly))
+    found = ratios(results) | hourly.found()
+    if given.larger:
+        larger = FIVE_YEARS if not given.quick else replace(QUICK, days=100)
+        say(f"{larger.readings / 1e6:.1f} M readings, made and built in slices")
+        found["peak_gib_420m"] = round(larger_than_memory(larger)["peak_gib"], 3)
+    print(json.dumps(found))
 
 
 def compete(job: Job, folder: Path, *, rivals: tuple[Contender, ...]) -> dict[str, Timed]:
@@ -105,6 +117,13 @@ def table(job: Job, results: dict[str, Timed], load: float) -> str:
     for key, result in results.items():
         lines.append(f"{names[key]:<44}{result.seconds:>9.3f}{result.seconds / ours:>9.2f}{result.peak_gib:>10.2f}")
     return "\n".join(lines)
+
+
+def sentence(hourly: incremental.Hourly) -> str:
+    return (
+        f"one more hour, {hourly.assets} assets x {hourly.columns} columns, from kept state: {hourly.long_ms:.1f} ms "
+        f"on {incremental.LONG_DAYS} days of history, {hourly.short_ms:.1f} ms on {incremental.SHORT_DAYS}"
+    )
 
 
 def say(text: str) -> None:

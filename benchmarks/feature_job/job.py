@@ -84,8 +84,8 @@ def make(job: Job, folder: Path) -> None:
         writer.write_table(table)
     if writer:
         writer.close()
-    _incidents(job).write_parquet(folder / "incidents.parquet")
-    _assets(job).write_parquet(folder / "assets.parquet")
+    incidents_of(job).write_parquet(folder / "incidents.parquet")
+    assets_of(job).write_parquet(folder / "assets.parquet")
 
 
 def readings_of(job: Job, first_day: int, days: int) -> pl.DataFrame:
@@ -131,7 +131,7 @@ def _ids(positions: npt.NDArray[np.int64], names: tuple[str, ...]) -> pl.Series:
     return pl.Series(positions.astype(np.uint32)).cat.to(pl.Enum(names))
 
 
-def _incidents(job: Job) -> pl.DataFrame:
+def incidents_of(job: Job) -> pl.DataFrame:
     """Anywhere, at any minute of the period, known up to 3 days later; one version each."""
     rng = np.random.default_rng(2026)
     minute = rng.integers(0, job.days * 1440, job.incidents)
@@ -149,7 +149,7 @@ def _incidents(job: Job) -> pl.DataFrame:
     )
 
 
-def _assets(job: Job) -> pl.DataFrame:
+def assets_of(job: Job) -> pl.DataFrame:
     rng = np.random.default_rng(2027)
     ids = list(job.asset_ids)
     return pl.DataFrame(

@@ -5,12 +5,20 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import datetime
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
+from contracts.params import Params
+from contracts.results import Features
 from flows.artefacts import TrainingSet, save_training_set, write_json
-from flows.instants import data_instant, first_instant
+from flows.compute import Compute, computing
 from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from flows.history import History
 
 Summary = dict[str, Any]
 
@@ -49,26 +57,39 @@ def replay_feed(settings: Settings, name: str, feed_name: str, *, now: datetime)
 
 
 def features(settings: Settings, name: str) -> Summary:
-    """Features of every training row, and the ripe labels of every hazard."""
-    from features import build_features, build_labels, training_spine
-    from ingest.store import Store
+    """Features of every training row, slice by slice, and the ripe labels of every hazard."""
+    from flows.history import History
 
-    pilot, params, outputs = pilot_of(settings, name), params_of(settings, name).spine, outputs_of(settings, name)
-    store = Store(outputs.store)
-    versions = store.versions()
-    tables = store.snapshot(version=versions)
-    until = data_instant(tables)
-    first = first_instant(tables, pilot, history_days=params.history_days)
-    spine = training_spine(tables, pilot, first=first, last=until, every_hours=params.every_hours)
+    pilot, params, outputs = pilot_of(settings, name), params_of(settings, name), outputs_of(settings, name)
+    with computing(params.compute, sees=settings.state) as compute:
+        training = write_training_set(History.of(outputs.store, pilot), params, outputs.features, compute=compute)
+    return {
+        "rows": len(training.features.spine),
+        "features": len(training.features.infos),
+        "observed_until": training.observed_until.isoformat(),
+        "incidents": {hazard: int(found.occurred.sum()) for hazard, found in training.labels.items()},
+    }
+
+
+def write_training_set(history: History, params: Params, folder: Path, *, compute: Compute) -> TrainingSet:
+    """What one version of a store holds, as features and labels, in a folder; the values stay there alone.
+
+    Raises:
+        NotFound: the store has no such version any more. NotEnoughData: too short a time.
+    """
+    from features import build_labels, feature_infos, plan_slices, spec_hash, training_spine
+
+    pilot, known, until = history.pilot, history.tables, history.until()
+    first = history.first(history_days=params.spine.history_days, until=until)
+    spine = training_spine(known, pilot, first=first, last=until, every_hours=params.spine.every_hours)
     labels = {
-        hazard: build_labels(tables.incidents, spine, hazard=hazard, rule=rule, observed_until=until)
+        hazard: build_labels(known.incidents, spine, hazard=hazard, rule=rule, observed_until=until)
         for hazard, rule in pilot.hazards.items()
     }
-    training = TrainingSet(build_features(tables, spine, pilot), labels, until, versions)
-    save_training_set(training, outputs.features)
-    return {
-        "rows": len(spine),
-        "features": len(training.features.infos),
-        "observed_until": until.isoformat(),
-        "incidents": {hazard: int(found.occurred.sum()) for hazard, found in labels.items()},
-    }
+    infos = feature_infos(pilot)
+    unfilled = Features(spine, np.empty((0, len(infos)), np.float32), infos, spec_hash(pilot))
+    training = TrainingSet(unfilled, labels, until, history.versions)
+    parts = list(plan_slices(spine, pilot, hours_a_slice=params.compute.hours_a_slice))
+    portions = zip((part.rows for part in parts), compute.map(history.values, parts), strict=True)
+    save_training_set(training, folder, portions=portions)
+    return training

@@ -17,7 +17,7 @@ from flows.instants import data_instant
 from flows.places import hazard_names, outputs_of, pilot_of
 from flows.settings import Settings
 from flows.shown import report_inputs
-from flows.stages.release import tracking_of
+from flows.tracking import tracking_of
 
 Summary = dict[str, Any]
 UNRELEASED = "unreleased"
@@ -42,7 +42,8 @@ def score(
     pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
     store = Store(outputs.store)
     tables = store.snapshot(known_until=as_of)
-    built = build_features(tables, scoring_spine(tables, pilot, as_of=as_of or data_instant(tables)), pilot)
+    at = as_of or data_instant([tables.readings], tables.incidents)
+    built = build_features(tables, scoring_spine(tables, pilot, as_of=at), pilot)
     scored = _with_champions(settings, name, built) if released else _with_trained(settings, name, built)
     assets = latest_assets(tables.assets)
     summary = _summary(scored, assets)

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import polars as pl
 
 from contracts.results import FloatArray
-from flows.artefacts import read_json, write_json
+from flows.artefacts import load_features, read_json, write_json
 from flows.attainable import attainable, true_risk
+from flows.compute import computing
 from flows.judging import metrics, reliability_rows
-from flows.material import Material, judge_rows, load_material
+from flows.material import Material, fit, judge_rows, load_material
 from flows.outputs import Outputs
 from flows.places import outputs_of
 from flows.settings import Settings
@@ -20,18 +22,9 @@ Summary = dict[str, Any]
 
 def train(settings: Settings, name: str, hazard: str) -> Summary:
     """Fit on the training part and calibrate; saved as text and JSON."""
-    from models.fit import fit_risk_model
-
     outputs, given = outputs_of(settings, name), load_material(settings, name, hazard)
-    fitted = fit_risk_model(
-        given.features,
-        given.labels,
-        parts=given.parts,
-        train_params=given.params.train,
-        calibrate_params=given.params.calibrate,
-        alerts_per_day=given.alerts_per_day,
-        provenance=given.provenance,
-    )
+    with computing(given.params.compute, sees=settings.state) as compute:
+        fitted = fit(given, learn=compute.learner(partial(load_features, outputs.features)))
     fitted.model.save(outputs.model(hazard))
     shown = {"trees": fitted.trees, "stopped_early": fitted.stopped_early, "unused": list(fitted.unused)}
     write_json(outputs.fitted(hazard), {**shown, "importance": dict(fitted.importance)})

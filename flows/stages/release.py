@@ -2,39 +2,34 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from collections.abc import Callable
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from contracts.errors import BadSource, BadTable, ForesafeError
 from contracts.results import Decision, FloatArray, IntArray
 from flows.artefacts import read_json, write_json
+from flows.evidence import surroundings
 from flows.judging import read_evaluation
 from flows.material import Material, judge_rows, load_material
 from flows.outputs import Outputs
-from flows.places import outputs_of
+from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
 from flows.stages.learn import evaluate, train
 from flows.stages.reference import keep_reference
+from flows.tracking import tracking_of
 
 if TYPE_CHECKING:
     from models.fit import Fitted
     from models.promote import Contender
-    from models.registry import Tracking
+    from models.registry import Tracking, Version
     from models.risk_model import RiskModel
 
 Summary = dict[str, Any]
 GOLDEN_ROWS = 50
-
-
-def tracking_of(settings: Settings) -> Tracking:
-    """MLflow as the settings say; beside its own database its files go there too, a server keeps its own."""
-    from models.registry import Tracking
-
-    local = settings.mlflow_uri.startswith("sqlite:///")
-    (settings.state / "mlflow").mkdir(parents=True, exist_ok=True)
-    return Tracking(settings.mlflow_uri, artifacts=(settings.state / "mlflow" / "artifacts").as_uri() if local else "")
 
 
 def track(settings: Settings, name: str, hazard: str) -> Summary:
@@ -60,61 +55,106 @@ def track(settings: Settings, name: str, hazard: str) -> Summary:
 
 
 def release(settings: Settings, name: str, hazard: str, *, now: datetime) -> Summary:
-    """Publish the tracked model as challenger, decide on untouched rows against the champion, move the alias or not."""
+    """Publish the tracked model as challenger, decide on untouched rows against the champion, move the alias or not.
+
+    A run whose version already is the champion was released before: that decision is returned, and nothing is done.
+    """
     from models.card import model_card
-    from models.registry import publish, registered_name
+    from models.registry import Entry, publish, registered_name
     from models.registry import release as carry_out
 
-    outputs, given, tracking = outputs_of(settings, name), load_material(settings, name, hazard), tracking_of(settings)
+    outputs, tracking, model_name = outputs_of(settings, name), tracking_of(settings), registered_name(name, hazard)
+    run_id = read_json(outputs.run(hazard), made_by="track")["run_id"]
+    if before := _released_before(tracking, model_name, run_id):
+        return _summarise(outputs, hazard, *before, champion=True)
+    given = load_material(settings, name, hazard)
     fitted = _load_fitted(outputs, hazard)
-    decision = _decide(settings, given, fitted.model, name=registered_name(name, hazard), now=now)
+    decision = _decide(settings, name, given, fitted.model, model_name=model_name, now=now)
     evaluation = read_evaluation(read_json(outputs.evaluation(hazard), made_by="evaluate"))
     version = publish(
         tracking,
         fitted.model,
-        name=registered_name(name, hazard),
-        run_id=read_json(outputs.run(hazard), made_by="track")["run_id"],
+        name=model_name,
+        run_id=run_id,
         golden=given.features.take(_golden(given)),
-        card=model_card(registered_name(name, hazard), fitted, evaluation, decision),
+        card=model_card(model_name, fitted, evaluation, decision),
+        entry=Entry(pilot_of(settings, name), given.params).as_json(),
         at=now,
+        by=decision.by,
     )
-    champion = carry_out(tracking, version, decision)
+    return _summarise(outputs, hazard, version, decision, champion=carry_out(tracking, version, decision))
+
+
+def _released_before(tracking: Tracking, model_name: str, run_id: str) -> tuple[Version, Decision] | None:
+    from models.registry import champion_version, recorded_decision
+
+    champion = champion_version(tracking, model_name)
+    if champion is None or champion.run_id != run_id:
+        return None
+    decision = recorded_decision(tracking, champion)
+    return (champion, decision) if decision else None
+
+
+def _summarise(outputs: Outputs, hazard: str, version: Version, decision: Decision, *, champion: bool) -> Summary:
     summary = {"hazard": hazard, "version": version.version, "champion": champion, **decision.as_json()}
     write_json(outputs.decision(hazard), summary)
     return summary
 
 
-def _decide(settings: Settings, given: Material, model: RiskModel, *, name: str, now: datetime) -> Decision:
+def _decide(
+    settings: Settings, name: str, given: Material, model: RiskModel, *, model_name: str, now: datetime
+) -> Decision:
     from models.promote import decide_promotion
 
     trial = judge_rows(model, given)
-    champion, without = _champion(settings, given, name=name)
+    rival = _champion(settings, given, name=model_name)
     decision = decide_promotion(
-        _contender(model, trial.probability, name=f"{name} (new)"),
-        champion,
+        _contender(model, trial.probability, name=f"{model_name} (new)"),
+        None
+        if rival.model is None
+        else _contender(rival.model, judge_rows(rival.model, given).probability, rival.name),
         judged=trial.judged,
         baselines=trial.baselines,
         params=given.params.promote,
         evaluate_params=given.params.evaluate,
         decided_at=now,
+        surroundings=surroundings(settings, name, given, model, rival.model, fault=rival.fault),
     )
-    return replace(decision, reasons=(*decision.reasons, *without))
+    return replace(decision, reasons=(*decision.reasons, *rival.notes))
 
 
-def _champion(settings: Settings, given: Material, *, name: str) -> tuple[Contender | None, tuple[str, ...]]:
-    """Today's champion's forecasts of the same rows; or none, and why it could not be asked."""
+@dataclass(frozen=True)
+class _Champion:
+    """Today's champion; or none and why, in `notes` where the baselines may stand in for it, in `fault` where not."""
+
+    model: RiskModel | None = None
+    name: str = ""
+    notes: tuple[str, ...] = ()
+    fault: str = ""
+
+
+def _champion(settings: Settings, given: Material, *, name: str) -> _Champion:
+    """A champion that does not load stays, because it may load again. One that cannot score the features that the pilot
+    now has can forecast nothing any more, and is taken as absent."""
     from models.registry import champion_version, load_version
 
     version = champion_version(tracking_of(settings), name)
     if version is None:
-        return None, ("there is no champion yet: the baselines alone were the bar",)
-    model, label = load_version(tracking_of(settings), version), f"{name} version {version.version}"
-    if model.names != given.features.names:
-        return None, (f"champion {label} uses other features than the pilot now has: only the baselines were the bar",)
-    return _contender(model, judge_rows(model, given).probability, name=label), ()
+        return _Champion(notes=("there is no champion yet: the baselines alone were the bar",))
+    try:
+        model = load_version(tracking_of(settings), version)
+    except BadSource as fault:
+        do = f"`foresafe rollback {name}` to one that loads, then train again"
+        return _Champion(fault=f"{fault}; it stays the champion: {do}")
+    try:
+        model.aligned(given.features.take(np.zeros(0, dtype=np.int64)))
+    except BadTable as fault:
+        return _Champion(notes=(f"champion {version.label} cannot score these features ({fault.what}): only the "
+                                "baselines were the bar",))  # fmt: skip
+    return _Champion(model, version.label)
 
 
-def _contender(model: RiskModel, probability: FloatArray, *, name: str) -> Contender:
+def _contender(model: RiskModel, probability: FloatArray, name: str) -> Contender:
     from models.promote import Contender
 
     return Contender(name, probability, datetime.fromisoformat(model.provenance["fitted_until"]))
@@ -136,9 +176,21 @@ def _golden(given: Material) -> IntArray:
     return picked
 
 
-def learn_and_release(settings: Settings, name: str, hazard: str, *, now: datetime) -> Summary:
-    """`train`, `evaluate`, `track` and `release` of one hazard, one after the other: a challenger from nothing."""
-    train(settings, name, hazard)
-    judged = evaluate(settings, name, hazard)
-    track(settings, name, hazard)
-    return {**judged, **release(settings, name, hazard, now=now)}
+def learn_and_release(settings: Settings, name: str, hazard: str, *, clock: Callable[[], datetime]) -> Summary:
+    """`train`, `evaluate`, `track` and `release` of one hazard, one after the other: a challenger from nothing.
+
+    clock: asked when the training is over, so that the record has decisions in their order.
+    What stops it (too few incidents, a model that does not load in a fresh process) is recorded as a refusal as well.
+    """
+    try:
+        train(settings, name, hazard)
+        judged = evaluate(settings, name, hazard)
+        track(settings, name, hazard)
+        return {**judged, **release(settings, name, hazard, now=clock())}
+    except ForesafeError as refusal:
+        from models.registry import registered_name, save_refusal
+
+        model_name = registered_name(name, hazard)
+        decision = Decision("refuse", f"{model_name} (new)", (str(refusal),), decided_at=clock(), by="the training")
+        save_refusal(tracking_of(settings), model_name, decision)
+        raise

@@ -1,33 +1,91 @@
-"""Runs, versions and aliases in MLflow. The only place that imports mlflow, so import it where it is needed."""
+"""Runs, versions, aliases and decisions in MLflow. The only place that imports mlflow, so import it where it is needed.
 
-from models.registry.client import Tracking
-from models.registry.publishing import publish
-from models.registry.runs import log_training_run
-from models.registry.versions import (
-    Alias,
-    AliasMove,
-    Version,
-    champion_version,
-    history,
-    load_champion,
-    load_version,
-    move_alias,
-    registered_name,
-    release,
-)
+Nothing is imported before it is used: who only moves an alias does not wait for LightGBM.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from models.registry.client import Tracking
+    from models.registry.entry import Entry, read_entry
+    from models.registry.fresh import FreshProcess
+    from models.registry.moves import AliasMove, alias_moves, champion_at, move_alias
+    from models.registry.publishing import publish, version_of_run
+    from models.registry.record import (
+        Event,
+        history,
+        recorded_decision,
+        release,
+        save_refusal,
+        unexplained_champion,
+    )
+    from models.registry.rollback import roll_back
+    from models.registry.runs import log_training_run
+    from models.registry.versions import (
+        Alias,
+        Version,
+        champion_version,
+        find_version,
+        load_champion,
+        load_version,
+        registered_name,
+    )
+
+_MODULES = {
+    "client": ("Tracking",),
+    "entry": ("Entry", "read_entry"),
+    "fresh": ("FreshProcess",),
+    "moves": ("AliasMove", "alias_moves", "champion_at", "move_alias"),
+    "publishing": ("publish", "version_of_run"),
+    "record": ("Event", "history", "recorded_decision", "release", "save_refusal", "unexplained_champion"),
+    "rollback": ("roll_back",),
+    "runs": ("log_training_run",),
+    "versions": (
+        "Alias",
+        "Version",
+        "champion_version",
+        "find_version",
+        "load_champion",
+        "load_version",
+        "registered_name",
+    ),
+}
+_HOME = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Alias",
     "AliasMove",
+    "Entry",
+    "Event",
+    "FreshProcess",
     "Tracking",
     "Version",
+    "alias_moves",
+    "champion_at",
     "champion_version",
+    "find_version",
     "history",
     "load_champion",
     "load_version",
     "log_training_run",
     "move_alias",
     "publish",
+    "read_entry",
+    "recorded_decision",
     "registered_name",
     "release",
+    "roll_back",
+    "save_refusal",
+    "unexplained_champion",
+    "version_of_run",
 ]
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name's module when the name is first used (PEP 562)."""
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"models.registry.{_HOME[name]}"), name)

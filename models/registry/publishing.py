@@ -1,22 +1,21 @@
 """Publishing a version, in an order that leaves an alias that loads wherever it is killed.
 
 Upload, compare hashes, load in a fresh process, score golden rows, create the version, and only then move the alias
-and read it back.
+and read it back. Killed and run again, it goes on where it was: one run makes one version, and the files of a version
+are never written again.
 """
 
 from __future__ import annotations
 
-import hashlib
 import json
-import subprocess
-import sys
 import tempfile
-from datetime import datetime
+from collections.abc import Mapping
+from datetime import UTC, datetime
 from pathlib import Path
+from typing import Any
 
 import mlflow
 import pandas as pd
-from mlflow.exceptions import MlflowException
 from mlflow.models import Model, ModelSignature
 from mlflow.pyfunc import save_model
 from mlflow.types import ColSpec, Schema
@@ -26,54 +25,100 @@ from contracts.errors import BadSource
 from contracts.results import Features
 from models.pyfunc import MANIFEST
 from models.registry.client import Tracking, connect
-from models.registry.versions import Version, move_alias
+from models.registry.fresh import FreshProcess
+from models.registry.moves import move_alias
+from models.registry.record import ensure_registered
+from models.registry.versions import ENTRY, GOLDEN, PACKED, Version, all_versions, as_version, digest_of
 from models.risk_model import RiskModel
 
 CODE = Path(models.pyfunc.__file__)
-FRESH_CHECK = Path(__file__).with_name("fresh_check.py")
 REQUIREMENTS = ["mlflow-skinny==3.17.2", "lightgbm==4.7.0", "numpy", "pandas"]
-FRESH_TIMEOUT_SECONDS = 180
 
 
 def publish(
-    tracking: Tracking, model: RiskModel, *, name: str, run_id: str, golden: Features, card: str, at: datetime
+    tracking: Tracking,
+    model: RiskModel,
+    *,
+    name: str,
+    run_id: str,
+    golden: Features,
+    card: str,
+    entry: Mapping[str, Any],
+    at: datetime,
+    by: str = "",
 ) -> Version:
     """Make the model a registered version and the challenger. Nothing is registered unless the golden rows agree.
 
     Args:
         golden: a few rows (10 to 100) whose scores must come out the same in a fresh process.
         card: Markdown; the version's description.
-        at: now, for the record.
+        entry: what the model was made from beside its provenance, enough to make it again; JSON values.
+        at: now, for the record. by: who publishes.
 
     Raises:
         BadSource: what was uploaded is not what came back, does not load, or scores otherwise.
     """
     client = connect(tracking)
-    with tempfile.TemporaryDirectory(prefix="foresafe-publish-") as scratch:
-        there = Path(scratch)
-        folder = _packed(model, golden, there)
-        client.log_artifacts(run_id, str(folder), "model")
-        back = Path(client.download_artifacts(run_id, "model", str(_made(there / "back"))))
-        if _tree_digest(back) != _tree_digest(folder):
-            raise BadSource("the uploaded model is not what came back", where=name, cause="a broken artifact store")
-        golden_file = _golden_file(model, golden, there / "golden.json")
-        client.log_artifact(run_id, str(golden_file))
-        _check_in_fresh_process(tracking, model_uri=f"runs:/{run_id}/model", golden=golden_file, name=name)
-        digest = hashlib.sha256((folder / "artifacts" / "model" / MANIFEST).read_bytes()).hexdigest()
-    _ensure_registered(client, name)
-    tags = {"manifest_sha256": digest, "spec_hash": model.spec_hash, "hazard": model.hazard}
-    made = client.create_model_version(name, f"runs:/{run_id}/model", run_id, tags=tags, description=card)
-    version = Version(name, str(made.version), run_id, digest)
-    move_alias(tracking, version, alias="challenger", at=at, reason="published")
+    ensure_registered(tracking, name)
+    version = version_of_run(tracking, name, run_id)
+    if version is None:
+        tags = _upload(client, model, run_id=run_id, golden=golden, entry=entry, name=name)
+    _check_in_fresh_process(tracking, run_id, name=name)
+    if version is None:
+        tags |= {"trained_at": _trained_at(client, run_id), "spec_hash": model.spec_hash, "hazard": model.hazard}
+        version = as_version(
+            client.create_model_version(name, f"runs:/{run_id}/{PACKED}", run_id, tags=tags, description=card)
+        )
+    move_alias(tracking, version, alias="challenger", at=at, reason="published", kind="publish", by=by)
     return version
 
 
-def _ensure_registered(client: mlflow.MlflowClient, name: str) -> None:
-    try:
-        client.create_registered_model(name)
-    except MlflowException as fault:
-        if fault.error_code != "RESOURCE_ALREADY_EXISTS":
-            raise
+def version_of_run(tracking: Tracking, name: str, run_id: str) -> Version | None:
+    """The version that was made of a training run, if one was."""
+    found = [version for version in all_versions(tracking, name) if version.run_id == run_id]
+    return as_version(found[0]) if found else None
+
+
+def _upload(
+    client: mlflow.MlflowClient,
+    model: RiskModel,
+    *,
+    run_id: str,
+    golden: Features,
+    entry: Mapping[str, Any],
+    name: str,
+) -> dict[str, str]:
+    """Packed model, golden rows and entry to the run's files; back again, compared; their hashes, as tags."""
+    with tempfile.TemporaryDirectory(prefix="foresafe-publish-") as scratch:
+        there = Path(scratch)
+        packed = _packed(model, golden, there)
+        files = (_golden_file(model, golden, there / GOLDEN), _json_file(entry, there / ENTRY))
+        client.log_artifacts(run_id, str(packed), PACKED)
+        for file in files:
+            client.log_artifact(run_id, str(file))
+        for sent in (packed, *files):
+            back = _made(there / f"back-{sent.name}")
+            got = client.download_artifacts(run_id, PACKED if sent == packed else sent.name, str(back))
+            if digest_of(Path(got)) != digest_of(sent):
+                raise BadSource("what was uploaded is not what came back", where=name, cause="a broken artifact store")
+        return {
+            "manifest_sha256": digest_of(packed / "artifacts" / "model" / MANIFEST),
+            "packed_sha256": digest_of(packed),
+            "golden_sha256": digest_of(files[0]),
+            "entry_sha256": digest_of(files[1]),
+        }
+
+
+def _check_in_fresh_process(tracking: Tracking, run_id: str, *, name: str) -> None:
+    with tempfile.TemporaryDirectory(prefix="foresafe-fresh-") as scratch:
+        golden = connect(tracking).download_artifacts(run_id, GOLDEN, scratch)
+        with FreshProcess(tracking.uri, f"runs:/{run_id}/{PACKED}", golden) as fresh:
+            fresh.judge(name)
+
+
+def _trained_at(client: mlflow.MlflowClient, run_id: str) -> str:
+    """When the run of the training was opened, by MLflow's own clock."""
+    return datetime.fromtimestamp(client.get_run(run_id).info.start_time / 1000, UTC).isoformat()
 
 
 def _packed(model: RiskModel, golden: Features, scratch: Path) -> Path:
@@ -118,33 +163,11 @@ def _golden_file(model: RiskModel, golden: Features, path: Path) -> Path:
     return path
 
 
-def _check_in_fresh_process(tracking: Tracking, *, model_uri: str, golden: Path, name: str) -> None:
-    command = [sys.executable, "-I", str(FRESH_CHECK), tracking.uri, model_uri, str(golden)]
-    try:
-        done = subprocess.run(
-            command, capture_output=True, text=True, timeout=FRESH_TIMEOUT_SECONDS, check=False, cwd=golden.parent
-        )
-    except subprocess.TimeoutExpired as fault:
-        raise _unfit(name, f"it did not load within {FRESH_TIMEOUT_SECONDS} s") from fault
-    if done.returncode != 0:
-        said = done.stdout.strip() or (done.stderr.strip().splitlines() or [f"exit code {done.returncode}"])[-1]
-        raise _unfit(name, said)
-
-
-def _unfit(name: str, what: str) -> BadSource:
-    return BadSource(
-        f"the model fails in a fresh process: {what}",
-        where=name,
-        allowed="the same scores for every golden row",
-        fix="nothing was registered; the champion stays",
-    )
+def _json_file(document: Mapping[str, Any], path: Path) -> Path:
+    path.write_text(json.dumps(document, ensure_ascii=False, allow_nan=False, indent=1), encoding="utf-8")
+    return path
 
 
 def _made(folder: Path) -> Path:
     folder.mkdir()
     return folder
-
-
-def _tree_digest(folder: Path) -> dict[str, str]:
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file())
-    return {str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest() for p in files}

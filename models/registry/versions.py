@@ -1,27 +1,26 @@
-"""Registered versions, the aliases that point at them, and who was champion when."""
+"""Registered versions: found, and loaded with every file checked. Importing this does not import LightGBM."""
 
 from __future__ import annotations
 
 import hashlib
-import json
 import tempfile
 from dataclasses import dataclass
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
-from mlflow.entities.model_registry import ModelVersion
+from mlflow.entities.model_registry import ModelVersion, RegisteredModel
 from mlflow.exceptions import MlflowException
 
 from contracts.errors import BadSource, NotFound, nearest
-from contracts.results import Decision
-from models.pyfunc import MANIFEST
 from models.registry.client import Tracking, connect
-from models.risk_model import RiskModel
+
+if TYPE_CHECKING:
+    from models.risk_model import RiskModel
 
 Alias = Literal["challenger", "champion"]
-MOVED = "moved"  # version tags `moved.ALIAS.INSTANT` say when an alias came here, and why
-LONGEST_REASON = 4_000  # characters; tags are limited
+ABSENT = ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE")  # MLflow's words for no such model, version or alias
+PACKED, GOLDEN, ENTRY = "model", "golden.json", "entry.json"  # of a run's artifacts
+MODEL_FOLDER = f"{PACKED}/artifacts/model"  # our own files, within what MLflow packs
 
 
 @dataclass(frozen=True)
@@ -33,16 +32,9 @@ class Version:
     run_id: str
     manifest_sha256: str
 
-
-@dataclass(frozen=True)
-class AliasMove:
-    """When an alias came to a version, and by which decision."""
-
-    name: str
-    version: str
-    alias: str
-    moved_at: datetime
-    reason: str
+    @property
+    def label(self) -> str:
+        return f"{self.name} version {self.version}"
 
 
 def registered_name(pilot: str, hazard: str) -> str:
@@ -50,45 +42,42 @@ def registered_name(pilot: str, hazard: str) -> str:
     return f"{pilot}-{hazard}"
 
 
-def release(tracking: Tracking, version: Version, decision: Decision) -> bool:
-    """Keep the decision with the version, and make it the champion if the decision is to promote. True if it now is."""
-    client = connect(tracking)
-    client.log_text(version.run_id, json.dumps(decision.as_json(), ensure_ascii=False, indent=1), "decision.json")
-    client.set_model_version_tag(version.name, version.version, "decision", decision.kind)
-    if decision.kind != "promote":
-        return False
-    move_alias(tracking, version, alias="champion", at=decision.decided_at, reason="; ".join(decision.reasons))
-    return True
-
-
-def move_alias(tracking: Tracking, version: Version, *, alias: Alias, at: datetime, reason: str) -> None:
-    """Record the move, make it, read it back. A recorded move that did not happen is the last one and shows as such.
-
-    Raises:
-        BadSource: another process moved the alias in between.
-    """
-    client = connect(tracking)
-    client.set_model_version_tag(version.name, version.version, _move_tag(alias, at), reason[:LONGEST_REASON])
-    client.set_registered_model_alias(version.name, alias, version.version)
-    now = str(client.get_model_version_by_alias(version.name, alias).version)
-    if now != version.version:
-        raise BadSource(
-            f"alias {alias} points at version {now}, not {version.version}",
-            where=version.name,
-            cause="two releases at the same time",
-            fix="look at the history and release again",
-        )
-
-
 def champion_version(tracking: Tracking, name: str, *, alias: Alias = "champion") -> Version | None:
     """The version that the alias points at, or None where there is no such model or alias yet."""
     try:
-        found = connect(tracking).get_model_version_by_alias(name, alias)
+        return as_version(connect(tracking).get_model_version_by_alias(name, alias))
     except MlflowException as fault:
-        if fault.error_code in ("RESOURCE_DOES_NOT_EXIST", "INVALID_PARAMETER_VALUE"):
+        if fault.error_code in ABSENT:
             return None
         raise
-    return _version(found)
+
+
+def find_model(tracking: Tracking, name: str) -> RegisteredModel:
+    """Raises NotFound with the models that there are."""
+    client = connect(tracking)
+    try:
+        return client.get_registered_model(name)
+    except MlflowException as fault:
+        if fault.error_code not in ABSENT:
+            raise
+        names = [model.name for model in client.search_registered_models()]
+        raise NotFound(f"no model {name!r}", where="registry", allowed=nearest(name, names)) from fault
+
+
+def all_versions(tracking: Tracking, name: str) -> list[ModelVersion]:
+    """Every version of a model, oldest first; raises NotFound as `find_model`."""
+    find_model(tracking, name)
+    found = connect(tracking).search_model_versions(f"name = '{name}'")
+    return sorted(found, key=lambda version: int(version.version))
+
+
+def find_version(tracking: Tracking, name: str, version: str) -> Version:
+    """One version by its number. Raises NotFound with the numbers that there are."""
+    known = {str(found.version): found for found in all_versions(tracking, name)}
+    if version not in known:
+        there = ", ".join(known) or "none"
+        raise NotFound(f"no version {version!r} of {name}", where="registry", allowed=there)
+    return as_version(known[version])
 
 
 def load_champion(tracking: Tracking, name: str, *, alias: Alias = "champion") -> tuple[RiskModel, Version]:
@@ -106,48 +95,46 @@ def load_champion(tracking: Tracking, name: str, *, alias: Alias = "champion") -
 
 def load_version(tracking: Tracking, version: Version) -> RiskModel:
     """As `load_champion`, for one given version."""
-    where = f"{version.name} version {version.version}"
+    from models.risk_model import RiskModel
+
     with tempfile.TemporaryDirectory(prefix="foresafe-load-") as scratch:
-        try:
-            got = connect(tracking).download_artifacts(version.run_id, "model/artifacts/model", scratch)
-        except (MlflowException, OSError) as fault:
-            raise BadSource(f"its files cannot be fetched: {fault}", where=where) from fault
-        manifest = Path(got) / MANIFEST
-        if not manifest.is_file() or hashlib.sha256(manifest.read_bytes()).hexdigest() != version.manifest_sha256:
-            raise BadSource(
-                "the manifest is not the one that was registered",
-                where=where,
-                cause="files changed after the release",
-                fix="roll back to an earlier version, or train and release again",
-            )
-        return RiskModel.load(Path(got))
+        return RiskModel.load(fetch_model(tracking, version, Path(scratch)))
 
 
-def history(tracking: Tracking, name: str) -> tuple[AliasMove, ...]:
-    """Every move of every alias of a model, oldest first: who was champion when.
+def fetch_model(tracking: Tracking, version: Version, into: Path) -> Path:
+    """The folder of the model's own files, below `into`, its manifest checked against the hash that was registered.
 
     Raises:
-        NotFound: no such registered model.
+        BadSource: the files are missing, or the manifest is another.
     """
-    client = connect(tracking)
-    versions = client.search_model_versions(f"name = '{name}'")
-    if not versions:
-        names = [model.name for model in client.search_registered_models()]
-        raise NotFound(f"no model {name!r}", where="registry", allowed=nearest(name, names))
-    moves = [
-        AliasMove(name, str(found.version), alias, datetime.fromisoformat(instant), reason)
-        for found in versions
-        for key, reason in found.tags.items()
-        if key.startswith(f"{MOVED}.")
-        for alias, instant in [key.removeprefix(f"{MOVED}.").split(".", 1)]
-    ]
-    return tuple(sorted(moves, key=lambda move: (move.moved_at, int(move.version), move.alias)))
+    got = fetch(tracking, version, MODEL_FOLDER, into)
+    manifest = got / "manifest.json"
+    if not manifest.is_file() or hashlib.sha256(manifest.read_bytes()).hexdigest() != version.manifest_sha256:
+        raise BadSource(
+            "the manifest is not the one that was registered",
+            where=version.label,
+            cause="files changed after the release",
+            fix="roll back to an earlier version, or train and release again",
+        )
+    return got
 
 
-def _version(found: ModelVersion) -> Version:
+def fetch(tracking: Tracking, version: Version, path: str, into: Path) -> Path:
+    """A file or folder of the version's run, copied below `into`. Raises BadSource where it cannot be had."""
+    try:
+        return Path(connect(tracking).download_artifacts(version.run_id, path, str(into)))
+    except (MlflowException, OSError) as fault:
+        raise BadSource(f"its files cannot be fetched: {fault}", where=version.label) from fault
+
+
+def as_version(found: ModelVersion) -> Version:
     return Version(found.name, str(found.version), found.run_id or "", found.tags.get("manifest_sha256", ""))
 
 
-def _move_tag(alias: Alias, at: datetime) -> str:
-    """Ends in Z, because a tag's name may not contain a plus sign."""
-    return f"{MOVED}.{alias}.{at.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
+def digest_of(path: Path) -> str:
+    """SHA-256 of a file, or of a folder's file names and contents."""
+    if path.is_file():
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    files = (found for found in sorted(path.rglob("*")) if found.is_file())
+    listed = "".join(f"{digest_of(found)}  {found.relative_to(path).as_posix()}\n" for found in files)
+    return hashlib.sha256(listed.encode("utf-8")).hexdigest()

@@ -42,23 +42,23 @@ def foresafe(*arguments: str, home: Path, **extra: str) -> subprocess.CompletedP
     )
 
 
-def make_small_city(home: Path) -> Path:
+def make_small_city(home: Path, params: str = PARAMS) -> Path:
     """A project folder with a chemical_release champion in its `var`, whatever the gate thought of so little data."""
     shutil.copytree(ROOT / "pilots" / "ulsan", home / "pilots" / "ulsan")
     (home / "pilots" / "ulsan" / "params.yaml").unlink(missing_ok=True)
-    (home / "params.yaml").write_text(PARAMS)
+    (home / "params.yaml").write_text(params)
     for command in (["simulate"], ["ingest", "ulsan", "--direct"], ["train", "ulsan", "--direct"]):
         done = foresafe(*command, home=home)
         assert done.returncode == 0, done.stderr
-    _make_champion(home, "ulsan-chemical_release")
+    make_champion(home, "ulsan-chemical_release")
     return home
 
 
-def _make_champion(home: Path, name: str) -> None:
+def make_champion(home: Path, name: str, *, at: datetime = datetime(2026, 1, 1, tzinfo=UTC)) -> None:
+    """The challenger, whatever the gate thought of it."""
     from models.registry import Tracking, champion_version, move_alias
 
     tracking = Tracking(f"sqlite:///{home / 'var' / 'mlflow' / 'mlflow.db'}")
     version = champion_version(tracking, name, alias="challenger")
     assert version is not None
-    at = datetime(2026, 1, 1, tzinfo=UTC)
     move_alias(tracking, version, alias="champion", at=at, reason="a small city for the tests")

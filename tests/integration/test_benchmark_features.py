@@ -14,6 +14,7 @@ import pytest
 from benchmarks.feature_job import by_duckdb, by_pandas, by_polars, ours
 from benchmarks.feature_job.__main__ import check_equal, disagreement, ratios
 from benchmarks.feature_job.child import ROOT, Timed
+from benchmarks.feature_job.incremental import Hourly, MadeUpStore
 from benchmarks.feature_job.job import START, Job, columns, make
 from contracts.pilot import Pilot
 from features import build_features, feature_infos, scoring_spine
@@ -97,6 +98,29 @@ def test_the_quick_benchmark_ends_with_its_ratios() -> None:
     command = [sys.executable, str(ROOT / "benchmarks" / "features.py"), "--quick"]
     said = subprocess.run(command, check=True, capture_output=True, text=True, timeout=300).stdout.splitlines()
     found = json.loads(said[-1])
-    assert {"ratio_vs_pandas", "ratio_vs_limit", "late_ratio"} <= set(found)
+    wanted = {
+        "ratio_vs_pandas",
+        "ratio_vs_limit",
+        "late_ratio",
+        "incremental_ms",
+        "incremental_flatness",
+        "peak_gib_420m",
+    }
+    assert wanted <= set(found)
     assert all(value > 0 for value in found.values())
-    assert "late" in said[-2]
+    assert "late" in said[-3]
+    assert "1095 days of history" in said[-2]
+
+
+def test_a_kept_hour_that_differs_from_a_fresh_build_ends_the_benchmark() -> None:
+    store = MadeUpStore(Job(days=9, assets=9, metrics=2, late=True))
+    store.add_hour()
+    store.check()
+    store.features.values[3, 5] += 1
+    with pytest.raises(SystemExit, match="differ"):
+        store.check()
+
+
+def test_what_is_found_is_the_way_round_its_names_say() -> None:
+    found = Hourly(long_ms=12.0, short_ms=10.0, assets=9, columns=5).found()
+    assert found == {"incremental_ms": 12.0, "incremental_flatness": 1.2}

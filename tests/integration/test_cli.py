@@ -51,6 +51,10 @@ def test_the_command_line_imports_nothing_heavy(empty: Checkout) -> None:
         (("train", "ulsan", "--direct"), "do:"),
         (("stage", "train", "ulsan"), "run the features stage first"),
         (("report", "ulsan"), "run the score stage first"),
+        (("history", "ulsan-flood"), "no model 'ulsan-flood'"),
+        (("history", "ulsan-flood", "--at", "yesterday"), "is not an instant"),
+        (("rollback", "ulsan-flood"), "no model 'ulsan-flood'"),
+        (("rebuild", "ulsan-flood", "1"), "no model 'ulsan-flood'"),
     ],
 )
 def test_a_refusal_is_one_line_and_exit_code_2(empty: Checkout, arguments: tuple[str, ...], said: str) -> None:

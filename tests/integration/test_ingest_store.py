@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
 import pytest
 
-from contracts.errors import NotFound
+from contracts.errors import BadTable, NotFound
 from contracts.tables import READINGS, SCORES
 from ingest import Store
 
@@ -46,6 +46,62 @@ def test_a_version_that_never_was_is_refused(tmp_path: Path) -> None:
     store.commit("readings", rows("b1"), batches=["b1"], at=AT)
     with pytest.raises(NotFound, match="no version 99"):
         store.snapshot(version={"readings": 99})
+
+
+def three_days(store: Store) -> pl.DataFrame:
+    """An hourly reading of two metrics, a file a day; and what they are."""
+    hours = pl.DataFrame({"value": [float(v) for v in range(24)]})
+    frames = []
+    for day in range(3):
+        observed = [AT + timedelta(hours=24 * day + hour) for hour in range(24)]
+        one = hours.with_columns(observed_at=pl.Series(observed), known_at=pl.Series(observed), asset_id=pl.lit("a"))
+        both = [one.with_columns(metric=pl.lit(metric)) for metric in ("wind", "slope")]
+        batch = [pl.lit(f"day {day}").alias(name) for name in ("partner", "feed", "batch")]
+        frames.append(READINGS.conform(pl.concat(both).with_columns(batch)))
+        store.commit("readings", frames[-1], batches=[f"day {day}"], at=AT)
+    return pl.concat(frames)
+
+
+def test_readings_of_a_time_range_are_those_of_a_filter(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    rows = three_days(store)
+    after, until = AT + timedelta(hours=20), AT + timedelta(hours=30)
+    narrow = [c for c in rows.columns if c not in ("partner", "feed", "batch")]
+    observed = pl.col("observed_at")
+    for given, truth in (
+        ({"after": after, "until": until}, (observed > after) & (observed <= until)),
+        ({"metrics": ["slope"], "after": after}, (observed > after) & (pl.col("metric") == "slope")),
+        ({"metrics": []}, pl.lit(False)),
+        ({"version": 2}, observed < AT + timedelta(hours=48)),
+        ({}, pl.lit(True)),
+    ):
+        found = store.readings(**given).cast({"asset_id": pl.String, "metric": pl.String})
+        assert found.sort(pl.all()).equals(rows.filter(truth).select(narrow).sort(pl.all())), given
+    assert pl.concat(store.scan("readings", ["value"]))["value"].sum() == rows["value"].sum()
+    assert Store(tmp_path / "empty").readings().schema == store.readings().schema
+
+
+def test_files_outside_the_range_are_not_opened_and_a_damaged_one_inside_is_refused(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    three_days(store)
+    early = min((tmp_path / "readings").glob("*.parquet"), key=lambda path: pl.read_parquet(path)["observed_at"].min())
+    early.write_bytes(b"damaged")
+    assert store.readings(after=AT + timedelta(hours=24)).height == 2 * 47
+    with pytest.raises(BadTable, match="damaged"):
+        store.readings(until=AT + timedelta(hours=1))
+    with pytest.raises(BadTable, match="damaged"):
+        list(store.scan("readings", ["value"]))
+
+
+def test_a_flipped_bit_is_noticed_in_a_range_too(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    three_days(store)
+    path = next((tmp_path / "readings").glob("*.parquet"))
+    content = bytearray(path.read_bytes())
+    content[len(content) // 8] ^= 1  # in a data page: the footer comes last
+    path.write_bytes(bytes(content))
+    with pytest.raises(BadTable, match="damaged"):
+        store.readings(after=AT - timedelta(hours=1))
 
 
 def test_an_empty_store_has_empty_tables(tmp_path: Path) -> None:

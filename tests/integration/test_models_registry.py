@@ -28,6 +28,7 @@ from models.evaluation import flat_metrics
 from models.registry import (
     Tracking,
     Version,
+    alias_moves,
     champion_version,
     history,
     load_champion,
@@ -99,6 +100,7 @@ def published(walk: Walk, tracking: Tracking, at: datetime = AT) -> Version:
         run_id=logged_run(walk, tracking),
         golden=golden_rows(walk),
         card="# card",
+        entry={"pilot": {}, "params": {}},
         at=at,
     )
 
@@ -156,7 +158,7 @@ def test_a_refusal_is_kept_and_the_champion_stays(walk: Walk, tracking: Tracking
     second = published(walk, tracking, at=LATER)
     assert not release(tracking, second, promotion("refuse", LATER))
     assert champion_version(tracking, NAME) == first
-    moves = [(move.version, move.alias, move.moved_at) for move in history(tracking, NAME)]
+    moves = [(move.version, move.alias, move.moved_at) for move in alias_moves(tracking, NAME)]
     assert moves == [("1", "challenger", AT), ("1", "champion", AT), ("2", "challenger", LATER)]
 
 
@@ -176,7 +178,7 @@ def test_broken_booster_text_ends_only_the_fresh_process(walk: Walk, tracking: T
     object.__setattr__(model, "boosters", tuple(text[: len(text) // 3] for text in good.boosters))
     run_id = logged_run(walk, tracking)
     with pytest.raises(BadSource, match="fails in a fresh process"):
-        publish(tracking, model, name=NAME, run_id=run_id, golden=golden_rows(walk), card="", at=AT)
+        publish(tracking, model, name=NAME, run_id=run_id, golden=golden_rows(walk), card="", entry={}, at=AT)
     assert champion_version(tracking, NAME, alias="challenger") is None
 
 
@@ -264,4 +266,4 @@ def test_the_same_way_through_a_real_server(walk: Walk, server: Tracking) -> Non
     model, loaded = load_champion(server, NAME)
     assert loaded == version
     assert model.boosters == walk.fitted.model.boosters
-    assert [move.alias for move in history(server, NAME)] == ["challenger", "champion"]
+    assert [move.alias for move in alias_moves(server, NAME)] == ["challenger", "champion"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import UTC, datetime, timedelta
 
+import numpy as np
 import polars as pl
 import pytest
 
@@ -56,21 +57,35 @@ def tables(rows: list[tuple[str, datetime]]) -> Tables:
     return Tables(READINGS.conform(frame) if rows else READINGS.empty(), INCIDENTS.empty(), ASSETS.empty())
 
 
+def first_of(given: Tables, *, history_days: float) -> datetime:
+    """In two portions, as the features stage reads them."""
+    portions = [given.readings.head(3), given.readings.slice(3)]
+    end = data_instant(portions, given.incidents)
+    return first_instant(portions, given.incidents, pilot(), history_days=history_days, end=end)
+
+
 def test_attributes_do_not_start_the_training() -> None:
     hourly = [("voc_ppb", START + timedelta(hours=hour)) for hour in range(100)]
     given = tables([("population", datetime(2000, 1, 1, tzinfo=UTC)), *hourly])
-    assert first_instant(given, pilot(), history_days=2) == START + timedelta(days=2)
-    assert data_instant(given) == START + timedelta(hours=99)
+    assert first_of(given, history_days=2) == START + timedelta(days=2)
+    assert data_instant([given.readings], given.incidents) == START + timedelta(hours=99)
 
 
 def test_one_clock_in_the_past_does_not_start_the_training() -> None:
     hourly = [("voc_ppb", START + timedelta(hours=hour)) for hour in range(2000)]
     given = tables([("voc_ppb", datetime(1970, 1, 1, tzinfo=UTC)), *hourly])
-    assert START <= first_instant(given, pilot(), history_days=0) <= START + timedelta(hours=2)
+    assert START <= first_of(given, history_days=0) <= START + timedelta(hours=2)
+
+
+def test_the_earliest_thousandth_is_cut_as_a_quantile_cuts_it() -> None:
+    random = np.random.default_rng(3)
+    given = tables([("voc_ppb", START + timedelta(minutes=int(m))) for m in random.integers(0, 90_000, 5000)])
+    exact = given.readings["observed_at"].dt.timestamp("us").quantile(0.001, "lower")
+    assert first_of(given, history_days=0) == datetime.fromtimestamp(exact / 1e6, UTC).replace(minute=0)
 
 
 def test_too_short_a_history_and_an_empty_store_are_said_so() -> None:
     with pytest.raises(NotEnoughData, match=r"spine\.history_days"):
-        first_instant(tables([("voc_ppb", START), ("voc_ppb", START + timedelta(days=1))]), pilot(), history_days=2)
+        first_of(tables([("voc_ppb", START), ("voc_ppb", START + timedelta(days=1))]), history_days=2)
     with pytest.raises(NotEnoughData, match="no readings and no incidents"):
-        data_instant(tables([]))
+        data_instant([], tables([]).incidents)

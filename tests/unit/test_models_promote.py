@@ -8,11 +8,14 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from contracts.params import EvaluateParams, PromoteParams
 from contracts.results import Decision, FloatArray
 from models.evaluation import Judged
-from models.promote import Contender, decide_promotion
+from models.influence import WithoutPartner, levelled
+from models.promote import Contender, Surroundings, decide_promotion
 from models.pyfunc import log_odds, sigmoid
 from models.split import HOUR
 
@@ -38,6 +41,7 @@ def decide(
     baselines: dict[str, FloatArray] | None = None,
     params: PromoteParams | None = None,
     judged: Judged = JUDGED,
+    surroundings: Surroundings | None = None,
 ) -> Decision:
     return decide_promotion(
         challenger,
@@ -47,6 +51,7 @@ def decide(
         params=params or PromoteParams(),
         evaluate_params=EvaluateParams(),
         decided_at=datetime(2026, 7, 1, tzinfo=UTC),
+        surroundings=surroundings,
     )
 
 
@@ -58,7 +63,7 @@ def refused_rules(decision: Decision) -> set[str]:
 def test_a_better_model_is_promoted_with_every_rules_finding() -> None:
     decision = decide(contender(TRUTH), contender(NOISY, "version 1"))
     assert decision.kind == "promote"
-    assert len(decision.reasons) == 2 + 3 + 2 * 2
+    assert len(decision.reasons) == 2 + 3 + 2 * 2 + 1
     json.dumps(decision.as_json())
 
 
@@ -126,3 +131,95 @@ def test_judged_rows_without_incident_cannot_decide() -> None:
 
     with pytest.raises(NotEnoughData, match="no incident"):
         decide(contender(TRUTH), judged=replace(JUDGED, occurred=np.zeros(len(TRUTH), dtype=bool)))
+
+
+WEST = np.tile(np.arange(ASSETS) < 2, HOURS)
+DISTRICTS = np.where(WEST, "west", "east").astype(object)
+
+
+def test_a_district_that_pays_for_the_others_refuses() -> None:
+    """Better on the whole, surely worse in the west: only the rule about districts sees it."""
+    unfair = np.where(WEST, sigmoid(log_odds(TRUTH) + RANDOM.normal(0, 1.0, len(TRUTH))), TRUTH)
+    champion = contender(np.where(WEST, TRUTH, FLAT), "version 1")
+    assert decide(contender(unfair), champion).kind == "promote"
+    decision = decide(contender(unfair), champion, surroundings=Surroundings(districts=DISTRICTS))
+    assert refused_rules(decision) == {"district"}
+    assert "west" in decision.reasons[0]
+    assert "east" not in decision.reasons[0]
+    lenient = PromoteParams(max_district_loss=1.0)
+    assert decide(contender(unfair), champion, params=lenient, surroundings=Surroundings(districts=DISTRICTS)).kind == (
+        "promote"
+    )
+
+
+def test_rows_without_a_district_are_no_district() -> None:
+    nowhere = Surroundings(districts=np.full(len(TRUTH), "", dtype=object))
+    assert decide(contender(TRUTH), contender(NOISY, "version 1"), surroundings=nowhere).kind == "promote"
+
+
+def without(
+    challenger: FloatArray, rival: FloatArray, kept: np.ndarray | None = None, partner: str = "plant"
+) -> Surroundings:
+    rows = np.ones(len(TRUTH), dtype=bool) if kept is None else kept
+    return Surroundings(without={partner: WithoutPartner(rows, challenger, rival)})
+
+
+def test_a_gain_that_goes_with_one_partners_readings_refuses() -> None:
+    champion = contender(NOISY, "version 1")
+    silent = without(FLAT, sigmoid(log_odds(TRUTH) + RANDOM.normal(0, 1.2, len(TRUTH))))
+    decision = decide(contender(TRUTH), champion, surroundings=silent)
+    assert refused_rules(decision) == {"partner"}
+    assert "without the data of plant" in decision.reasons[0]
+    assert decide(contender(TRUTH), champion, surroundings=without(TRUTH, NOISY)).kind == "promote"
+
+
+def test_a_gain_that_is_far_larger_without_one_partner_refuses() -> None:
+    """The other side: its data would decide here too."""
+    slightly = sigmoid(log_odds(TRUTH) + RANDOM.normal(0, 0.4, len(TRUTH)))
+    decision = decide(contender(TRUTH), contender(slightly, "version 1"), surroundings=without(TRUTH, FLAT))
+    assert refused_rules(decision) == {"partner"}
+    lenient = PromoteParams(max_partner_share=100.0)
+    assert decide(
+        contender(TRUTH), contender(slightly, "1"), params=lenient, surroundings=without(TRUTH, FLAT)
+    ).kind == ("promote")
+
+
+def test_a_partner_alone_cannot_keep_a_model_out_unseen() -> None:
+    decision = decide(contender(NOISY), contender(TRUTH, "version 1"), surroundings=without(TRUTH, NOISY))
+    assert "its data alone speaks against it" in "; ".join(decision.reasons)
+
+
+def test_a_gain_on_incidents_that_only_one_partner_reports_refuses() -> None:
+    """A partner that sends made-up incidents where the challenger expects them."""
+    made_up = (np.arange(len(TRUTH)) % 97 == 0) & ~OCCURRED
+    judged = replace(JUDGED, occurred=OCCURRED | made_up)
+    knowing = np.where(made_up, 0.9, NOISY)
+    champion = contender(TRUTH, "version 1")
+    params = PromoteParams(max_ece=1.0)
+    baselines = {"climatology": FLAT}
+    seen = decide(contender(knowing), champion, judged=judged, params=params, baselines=baselines)
+    assert seen.kind == "promote"
+    evidence = without(knowing, TRUTH, kept=~made_up)
+    decision = decide(
+        contender(knowing), champion, judged=judged, params=params, baselines=baselines, surroundings=evidence
+    )
+    assert refused_rules(decision) == {"partner"}
+
+
+def test_the_only_one_who_reports_is_not_left_out() -> None:
+    evidence = without(FLAT, TRUTH, kept=~OCCURRED)
+    assert decide(contender(TRUTH), contender(NOISY, "version 1"), surroundings=evidence).kind == "promote"
+
+
+def test_a_champion_that_could_not_be_asked_refuses() -> None:
+    decision = decide(contender(TRUTH), surroundings=Surroundings(champion_fault="its files are missing"))
+    assert refused_rules(decision) == {"champion"}
+    assert "its files are missing" in decision.reasons[0]
+
+
+@given(rate=st.floats(0.001, 0.9), spread=st.floats(0.1, 3.0))
+def test_levelled_forecasts_keep_their_order_and_have_the_asked_mean(rate: float, spread: float) -> None:
+    forecast = sigmoid(np.random.default_rng(0).normal(-3, spread, 500))
+    got = levelled(forecast, rate)
+    assert got.mean() == pytest.approx(rate, rel=1e-5)
+    assert (np.diff(got[np.argsort(forecast)]) >= 0).all()

@@ -1,0 +1,1 @@
+"""The public GSNet benchmark: its metric, its published rows and predictions, and how sure a difference is."""

@@ -1,0 +1,110 @@
+"""What the gate is shown beside forecasts: where the judged rows are, and the same rows without one partner's data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+import numpy as np
+import polars as pl
+
+from contracts.feed import load_feeds
+from contracts.pilot import Pilot
+from contracts.results import BoolArray
+from flows.material import Material
+from flows.places import outputs_of, pilot_of
+from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from models.influence import TextArray, WithoutPartner
+    from models.promote import Surroundings
+    from models.risk_model import RiskModel
+
+
+def surroundings(
+    settings: Settings, name: str, given: Material, challenger: RiskModel, champion: RiskModel | None, *, fault: str
+) -> Surroundings:
+    """Districts, every partner left out, and why the champion that there is could not be asked (`fault`)."""
+    from ingest.store import Store
+    from models.promote import Surroundings
+
+    store, versions = Store(outputs_of(settings, name).store), given.provenance["store_versions"]
+    assets, incidents = (store.read(table, version=versions.get(table)) for table in ("assets", "incidents"))
+    pilot = pilot_of(settings, name)
+    metrics = _metrics_of_partners(settings, pilot)
+    partners = sorted({*metrics, *incidents["partner"].unique().to_list()})
+    kept = {partner: _kept(incidents, partner, given, pilot) for partner in partners}
+    return Surroundings(
+        districts=_districts(assets, given),
+        without=dict(_without(kept, metrics, given, challenger, champion)),
+        champion_fault=fault,
+    )
+
+
+def _without(
+    kept: Mapping[str, BoolArray],
+    metrics: Mapping[str, frozenset[str]],
+    given: Material,
+    challenger: RiskModel,
+    champion: RiskModel | None,
+) -> Iterator[tuple[str, WithoutPartner]]:
+    """Against a champion, which loses the same readings. Climatology reads none: against it only incidents are left
+    out, or else a hazard that only one partner's sensors can see would never get its first model."""
+    from models.influence import WithoutPartner, unknown_readings
+
+    rows = given.labels.rows[given.parts.test]
+    test = given.features.take(rows)
+    if champion is None:
+        from models.baselines import climatology
+
+        rate = float(given.labels.occurred[given.parts.train].mean())
+        rival = climatology(test, given.labels.hazard, np.arange(len(rows), dtype=np.int64), base_rate=rate)
+        forecast = challenger.predict(test)[0]
+        for partner, rest in kept.items():
+            yield partner, WithoutPartner(rest, forecast, rival)
+        return
+    for partner, rest in kept.items():
+        silent = unknown_readings(test, metrics.get(partner, frozenset()))
+        yield partner, WithoutPartner(rest, challenger.predict(silent)[0], champion.predict(silent)[0])
+
+
+def _metrics_of_partners(settings: Settings, pilot: Pilot) -> dict[str, frozenset[str]]:
+    """Partner -> the metrics that its feeds may carry. One that several partners share counts for each of them."""
+    out: dict[str, frozenset[str]] = {}
+    for feed in load_feeds(settings.pilots / pilot.name, pilot):
+        if feed.table == "incidents":
+            continue
+        columns = {column.name for column in feed.metric_columns(pilot)}
+        long = feed.table == "readings" and feed.layout != "wide_metrics"
+        stated = {metric for metric in pilot.metrics if feed.states(metric)} if long else set()
+        out[feed.partner] = out.get(feed.partner, frozenset()) | columns | stated
+    return out
+
+
+def _kept(incidents: pl.DataFrame, partner: str, given: Material, pilot: Pilot) -> BoolArray:
+    """(m,) False for a judged row whose incident nobody but this partner reported."""
+    from features import build_labels
+
+    hazard = given.labels.hazard
+    rows = given.labels.rows[given.parts.test]
+    others = build_labels(
+        incidents.filter(pl.col("partner") != partner),
+        given.features.spine.take(rows),
+        hazard=hazard,
+        rule=pilot.hazards[hazard],
+        observed_until=datetime.fromisoformat(given.provenance["observed_until"]),
+    )
+    kept: BoolArray = ~given.labels.occurred[given.parts.test] | others.occurred
+    return kept
+
+
+def _districts(assets: pl.DataFrame, given: Material) -> TextArray | None:
+    """(m,) the latest known district of each judged row's asset; None where no asset has one."""
+    latest = assets.sort("known_at").unique("asset_id", keep="last")
+    known = dict(latest.select("asset_id", "district").drop_nulls().iter_rows())
+    if not known:
+        return None
+    spine = given.features.spine
+    names: TextArray = np.array([known.get(asset, "") for asset in spine.assets], dtype=object)
+    return names[spine.asset[given.labels.rows[given.parts.test]]]
