@@ -56,16 +56,15 @@ def changed_attributes(
     static = [name for name, metric in metrics.items() if metric.static]
     rows = readings.filter(pl.col("metric").is_in(static) & (pl.col("known_at") <= until))
     begin = until - timedelta(days=recent_days)
-    newest = rows.sort("known_at", "observed_at").group_by("partner", "metric", "asset_id", maintain_order=True)
-    pairs = newest.agg(
-        before=pl.col("value").filter(pl.col("known_at") <= begin).last(), now=pl.col("value").last()
-    ).drop_nulls()
+    newest = rows.sort("known_at", "observed_at").group_by("metric", "asset_id", maintain_order=True)
+    before = pl.col("value").filter(pl.col("known_at") <= begin).last()
+    pairs = newest.agg(pl.col("partner").last(), before=before, now=pl.col("value").last()).drop_nulls()
     pairs = pairs.filter((pl.col("now") - pl.col("before")).abs() > CHANGED_SHARE * pl.col("before").abs())
     for (partner, metric), changed in sorted(pairs.group_by("partner", "metric"), key=lambda group: str(group[0])):
         names = tuple(changed["asset_id"].sort().to_list())
-        before, now = float(changed["before"].sum()), float(changed["now"].sum())
-        words = f"{metric} of {listed(names)} ({partner}): {before:,.6g} before, {now:,.6g} now"
-        kind = _attribute_kind(metrics[str(metric)], grew=now > before)
+        was, is_now = float(changed["before"].sum()), float(changed["now"].sum())
+        words = f"{metric} of {listed(names)} ({partner}): {was:,.6g} before, {is_now:,.6g} now"
+        kind = _attribute_kind(metrics[str(metric)], grew=is_now > was)
         yield Finding(kind, words, begin, str(partner), str(metric), names)
 
 

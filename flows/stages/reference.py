@@ -11,13 +11,13 @@ from flows.artefacts import read_json
 from flows.material import Material
 from flows.outputs import Outputs
 from flows.settings import Settings
+from flows.tracking import tracking_of
 
 
 def keep_reference(settings: Settings, outputs: Outputs, given: Material, *, hazard: str, run_id: str) -> None:
     """What all ripe rows of the training set were like, and the model's forecasts of them: every part, since the newest
     days of the season are in the test part."""
-    from flows.stages.release import tracking_of
-    from models.registry.references import log_reference
+    from models.registry import log_reference
     from models.risk_model import RiskModel
     from monitoring.reference import make_reference, thinned
 

@@ -1,4 +1,4 @@
-"""A champion's monitoring reference, among the artifacts of the run that trained it: there for whoever has the registry."""
+"""A champion's monitoring reference, among the artifacts of the run that trained it."""
 
 from __future__ import annotations
 

@@ -16,9 +16,7 @@ _BATCH = 1_000  # metrics, MLflow's own limit a request
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 
 
-def log_series(
-    tracking: Tracking, *, experiment: str, subject: str, numbers: Mapping[str, float], at: datetime
-) -> str:
+def log_series(tracking: Tracking, *, experiment: str, subject: str, numbers: Mapping[str, float], at: datetime) -> str:
     """Add one point to each metric of the subject's run, and make the run where there is none; its id.
 
     A number that is not finite is no point. The same point again is stored once by MLflow's database.
