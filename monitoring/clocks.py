@@ -15,6 +15,7 @@ from monitoring.panel import SensorDays
 
 REGULAR = 0.7  # correlation of most past days with the usual daily course, for a sensor to tell the time
 FITS, GAINS = 0.8, 0.3  # the moved course must fit so well, and so much better than the one that is not moved
+CATCHING_UP_DAYS = 7
 WHOLE_DAY = 20  # hours of it
 SHARE = 0.7  # of a partner's sensors that tell the time
 LEAST_DELAY_HOURS = 1.0
@@ -47,8 +48,8 @@ def reading_delays(panel: SensorDays, *, recent_days: int) -> Iterator[Finding]:
         day = _medians(panel.delay_hours[:, group])
         past, now = day[:-recent_days], day[-recent_days:]
         past = past[~np.isnan(past)]
-        if len(past) < 2 or np.isnan(now).any():
-            continue
+        if len(past) < 2 or np.isnan(day[-recent_days - CATCHING_UP_DAYS :]).any():
+            continue  # after a silence, what was held back comes late: that is not how long rows take
         usual, reach = float(np.median(past)), float(np.ptp(past))
         away = now - usual
         if (np.abs(away) > max(LEAST_DELAY_HOURS, 2 * reach)).all() and (np.sign(away) == np.sign(away[0])).all():

@@ -1,6 +1,6 @@
 """A champion's own reference: what its inputs and forecasts were like when it was made, kept with its training run.
 
-    rows.parquet    a sample of rows: asset_id, as_of, hour_of_day and season (month), both UTC, forecast, features
+    rows.parquet    a sample of rows: asset_id, as_of, utc_hour and utc_month (the season), features, forecast
     days.parquet    every day in numbers, see `monitoring.profile`
     reference.json  the scale, the features' importance to the model, how much was sampled
 
@@ -25,7 +25,7 @@ from contracts.results import Features, Float32Array, FloatArray, InstantArray, 
 from monitoring.profile import BINS, Days, Scale, fit_scale, profile_days
 
 FORECAST = "forecast_log_odds"
-KEYS = ("asset_id", "as_of", "hour_of_day", "season")
+KEYS = ("asset_id", "as_of", "utc_hour", "utc_month")
 PROFILE_ROWS = 400_000
 SCALE_ROWS = 100_000
 _STRIDES = (1, 5, 7, 11, 13, 17, 19, 23, 25, 29, 31, 35)  # hours; none shares a divisor with 24
@@ -131,7 +131,7 @@ def with_forecast(values: Float32Array, probability: FloatArray) -> Float32Array
 
 def _rows_frame(features: Features, picked: IntArray, values: Float32Array, names: tuple[str, ...]) -> pd.DataFrame:
     frame = features.spine.take(picked).frame()
-    keys = frame.assign(hour_of_day=frame["as_of"].dt.hour, season=frame["as_of"].dt.month)
+    keys = frame.assign(utc_hour=frame["as_of"].dt.hour, utc_month=frame["as_of"].dt.month)
     return pd.concat([keys[list(KEYS)], pd.DataFrame(values[picked], columns=list(names))], axis=1)
 
 

@@ -27,6 +27,7 @@ from monitoring.findings import Finding, listed
 from monitoring.panel import SensorDays
 
 GROUP_LEAST = 3  # sensors; fewer have no neighbours to compare with
+SHARED = 0.7  # of a sensor's changes from day to day that are left beside its neighbours': their weather is common
 ALONE = 2.0  # times the margin: there are hundreds of sensors, and one of them always has an odd week
 GROUP_SHARE = 0.7  # of a group that moves is the group
 ALIKE = 2.5  # times the usual disagreement of a group: still the same amount for all
@@ -40,7 +41,7 @@ DECIMALS = (10.0, 100.0, 1000.0)
 
 @dataclass(frozen=True)
 class Levels:
-    """Of S sensors. course: (24, S) usual daily course. day: (D, S) mean of a day around that course. within: (D, S)
+    """Of S sensors. course: (24, S) usual daily course. day: (D, S) median of a day around it. within: (D, S)
     standard deviation of a day's own hours. judged: (S,) there is a past to judge by."""
 
     course: FloatArray
@@ -68,11 +69,12 @@ def level_shifts(panel: SensorDays, *, units: Mapping[str, str], recent_days: in
     levels = levels_of(panel, recent_days=recent_days)
     for metric, sharing in groupby(range(len(panel.sensors)), key=lambda s: panel.sensors[s].metric):
         everyone = np.array([s for s in sharing if levels.judged[s]], dtype=np.int64)
-        out = _alone(levels, everyone, ALONE * margin)
+        unit = units.get(metric, "")
+        out = _alone(levels, everyone, ALONE * margin, unit=unit)
         for partner in dict.fromkeys(panel.sensors[s].partner for s in everyone):
             group = np.array([s for s in everyone if panel.sensors[s].partner == partner], dtype=np.int64)
             moved = np.intersect1d(group, out)
-            yield from _of_group(panel, levels, group, everyone, moved, unit=units.get(metric, ""), margin=margin)
+            yield from _of_group(panel, levels, group, everyone, moved, unit=unit, margin=margin)
 
 
 def _of_group(
@@ -86,9 +88,11 @@ def _of_group(
     margin: float,
 ) -> Iterator[Finding]:
     together = len(group) >= GROUP_LEAST and _outside(*_pooled(levels, group), margin) != 0
-    name, members = _other_unit(levels, group if together else moved, unit)
-    if len(members) >= GROUP_SHARE * len(group if together else moved) > 0:
-        yield _finding(panel, levels, "unit_change", members, f"fits its past once read as {name} instead of {unit}")
+    among = group if together else moved
+    units = _other_units(unit, slips=together)
+    name, members = _other_unit(levels, among, units)
+    if len(members) >= GROUP_SHARE * len(among) > 0:
+        yield _finding(panel, levels, "unit_change", among, f"fits its past once read as {name} instead of {unit}")
         return
     if len(group) >= GROUP_LEAST and (how := _moved_together(levels, group, everyone, margin)):
         yield _finding(panel, levels, "recalibrated", group, f"all moved {how} at once; nothing else did")
@@ -115,12 +119,13 @@ def levels_of(panel: SensorDays, *, recent_days: int) -> Levels:
     hours = there.sum(axis=1)
     usual = np.maximum(np.median(hours[:-recent_days], axis=0), 1)
     whole = hours >= usual / 2
-    day = np.where(whole, _mean(around, there, axis=1), np.nan)
+    day = np.where(whole, _middle(around, hours), np.nan)
     within = np.sqrt(_mean((panel.hourly - _mean(panel.hourly, there, axis=1)[:, None]) ** 2, there, axis=1))
     lowest = np.nanmin(np.where(known, past, np.inf), axis=(0, 1))
     at_lowest = (known & (past <= lowest)).sum(axis=(0, 1)) / np.maximum(known.sum(axis=(0, 1)), 1)
     enough = whole[:-recent_days].sum(axis=0) >= len(past) / 2
-    judged = enough & whole[-recent_days:].all(axis=0) & (at_lowest < AT_LOWEST)
+    stuck = (panel.low == panel.high)[-recent_days:].any(axis=0)
+    judged = enough & whole[-recent_days:].all(axis=0) & (at_lowest < AT_LOWEST) & ~stuck
     return Levels(course, day, within, judged, recent_days)
 
 
@@ -148,10 +153,10 @@ def _pooled(levels: Levels, group: IntArray) -> tuple[FloatArray, FloatArray]:
     return middle[: -levels.recent], middle[-levels.recent :]
 
 
-def _other_unit(levels: Levels, sensors: IntArray, unit: str) -> tuple[str, IntArray]:
+def _other_unit(levels: Levels, sensors: IntArray, units: Sequence[tuple[str, Conversion]]) -> tuple[str, IntArray]:
     """The one unit in which most of the sensors fit their past, and those that do; the closest fit among equals."""
     best: tuple[int, float, str, IntArray] = (0, 0.0, "", sensors[:0])
-    for name, other in _other_units(unit) if len(sensors) else ():
+    for name, other in units if len(sensors) else ():
         misfit = np.array([_misfit(levels, int(s), other) for s in sensors])
         fitting = sensors[misfit < 1.0]
         if len(fitting):
@@ -186,7 +191,7 @@ def _spread_fits(was: float, is_now: float, scale: float) -> bool:
 
 
 @lru_cache(maxsize=256)
-def _other_units(unit: str) -> Sequence[tuple[str, Conversion]]:
+def _other_units(unit: str, *, slips: bool) -> Sequence[tuple[str, Conversion]]:
     """Every common unit of the same quantity, as a map from the pilot's unit to it; and slips of the decimal point."""
     found = {}
     for name in COMMON if unit not in ("", *CURVED) else ():
@@ -198,7 +203,7 @@ def _other_units(unit: str) -> Sequence[tuple[str, Conversion]]:
             continue
         if (there.scale, there.offset) != (1.0, 0.0):
             found[name] = there
-    for factor in DECIMALS:
+    for factor in DECIMALS if slips else ():
         found.setdefault(f"{factor:g} {unit}".strip(), Conversion(1 / factor, 0.0))
         found.setdefault(f"1/{factor:g} {unit}".strip(), Conversion(factor, 0.0))
     return tuple(found.items())
@@ -253,26 +258,34 @@ def _steady(levels: Levels, group: IntArray) -> bool:
     return bool((now <= STEADY * grown * was).mean() >= GROUP_SHARE)
 
 
-def _alone(levels: Levels, everyone: IntArray, margin: float) -> IntArray:
+def _alone(levels: Levels, everyone: IntArray, margin: float, *, unit: str) -> IntArray:
     """The sensors of a metric that left their past by themselves.
 
     Where sensors have their weather in common, the distance to the middle one is the steadier measure, and is used.
+    Where each has a process of its own, its past weeks are not all that it can do (a machine that is serviced starts
+    anew): it must have left the levels of all sensors of the metric. People are another matter: they do move.
     """
     day = levels.day[:, everyone]
+    free = np.ones(len(everyone), dtype=bool)
     if len(everyone) > GROUP_LEAST:
         apart = day - _median(day)[:, None]
-        steadier = _range(apart[: -levels.recent]) < _range(day[: -levels.recent])
-        day = np.where(steadier, apart, day)
+        common = _restless(apart[: -levels.recent]) < SHARED * _restless(day[: -levels.recent])
+        level = day + levels.course[:, everyone].mean(axis=0)
+        past = np.nan_to_num(level[: -levels.recent], nan=np.nanmedian(level[: -levels.recent]))
+        beyond = _outside(past.reshape(-1, 1), level[-levels.recent :], 0.0)
+        free = common | (beyond != 0) | (unit in PEOPLE)
+        day = np.where(common, apart, day)
     now, past = levels.now[:, everyone].mean(axis=0), levels.past[:, everyone]
     away = np.sign(now - np.nanmedian(past, axis=0)) if len(everyone) else now
     side = _outside(day[: -levels.recent], day[-levels.recent :], margin)
-    found: IntArray = everyone[(side != 0) & (side == away)]
+    found: IntArray = everyone[free & (side != 0) & (side == away)]
     return found
 
 
-def _range(past: FloatArray) -> FloatArray:
-    low, high = _reach(past)
-    return high - low
+def _restless(past: FloatArray) -> FloatArray:
+    """(n,) how much each differs from its day before."""
+    steps = np.abs(np.diff(past, axis=0))
+    return _mean(steps, ~np.isnan(steps), axis=0)
 
 
 def _finding(panel: SensorDays, levels: Levels, kind: str, members: IntArray, words: str) -> Finding:
@@ -282,6 +295,15 @@ def _finding(panel: SensorDays, levels: Levels, kind: str, members: IntArray, wo
     now = float(np.median(levels.now[:, members])) + usual
     said = f"{first.metric} of {listed(assets)} ({first.partner}): {words} (usually {usual:.4g}, now {now:.4g})"
     return Finding(kind, said, panel.begin(-levels.recent), first.partner, first.metric, assets)  # type: ignore[arg-type]
+
+
+def _middle(around: Float32Array | FloatArray, known: IntArray) -> FloatArray:
+    """(D, S) median over the hours, which one spike does not move. known: (D, S) hours that are not NaN."""
+    ordered = np.sort(around, axis=1)  # NaN last
+    last = np.maximum(known - 1, 0)
+    lower = np.take_along_axis(ordered, (last // 2)[:, None], axis=1)[:, 0].astype(np.float64)
+    upper = np.take_along_axis(ordered, ((last + 1) // 2)[:, None], axis=1)[:, 0].astype(np.float64)
+    return np.asarray((lower + upper) / 2)
 
 
 def _median(values: FloatArray) -> FloatArray:

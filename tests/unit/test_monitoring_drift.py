@@ -169,7 +169,7 @@ def test_a_saved_reference_comes_back(tmp_path: Path) -> None:
     back = Reference.load(reference.save(tmp_path / "kept"))
     assert measure_drift(back, window(1, 50), params=PARAMS) == measure_drift(reference, window(1, 50), params=PARAMS)
     assert len(back.rows) == 2000
-    assert {"hour_of_day", "season", "gas", FORECAST} <= set(back.rows.columns)
+    assert {"utc_hour", "utc_month", "gas", FORECAST} <= set(back.rows.columns)
     assert back.rows_before_sampling == PAST_DAYS * 12 * 12
 
 

@@ -70,7 +70,7 @@ CASES: dict[str, tuple[Callable[[Sent], Sent], tuple[str, str, str, int]]] = {
     "an offset for all": (planted("pressure_bar", lambda v: v + 2), ("recalibrated", "plants", "pressure_bar", 12)),
     "a factor for all": (planted("traffic_count", lambda v: v * 1.25), ("recalibrated", "city", "traffic_count", 20)),
     "one reads high": (planted("temperature_c", lambda v: v + 8, 2), ("biased", "weather", "temperature_c", 1)),
-    "one plant reads high": (planted("pressure_bar", lambda v: v + 7, 2), ("biased", "plants", "pressure_bar", 1)),
+    "one plant reads high": (planted("pressure_bar", lambda v: v + 25, 2), ("biased", "plants", "pressure_bar", 1)),
     "people moved in": (
         planted("crowd_count", lambda v: v * 1.9, [0, 1, 2]),
         ("population_moved", "city", "crowd_count", 3),
