@@ -35,13 +35,14 @@ def decide_retrain(
         subject: the registered name, such as `ulsan-flood`.
         earlier: decisions of the whole pilot, so that a person is called for one thing once.
     """
-    if not history or not history[-1].version:
-        words = history[-1].states.get("model", "no champion yet") if history else "no window yet"
-        return _decision("nothing", subject, (words,), at)
+    if not history:
+        return _decision("nothing", subject, ("no window yet",), at)
     latest = history[-1]
     windows = [window for window in history if window.version == latest.version][-params.of_last :]
     if fault := _fault(windows, subject, earlier, params, at):
         return fault
+    if not latest.version:
+        return _decision("nothing", subject, tuple(latest.states.values()) or ("no champion yet",), at, windows=windows)
     action, reasons = _wanted(windows, params)
     if action != "nothing" and (held := _held_back(subject, earlier, action, params, at)):
         action, reasons = "nothing", (*reasons, held)

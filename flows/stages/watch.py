@@ -125,13 +125,13 @@ def _decided(settings: Settings, outputs: Outputs, name: str, windows: list[Wind
         past = [d for d in earlier if d.decided_at < window.at or (d.decided_at == window.at and d.subject != subject)]
         decision = decide_retrain(history, subject=subject, earlier=past, params=params, at=window.at)
         record = {**decision.as_json(), "key": f"{subject}|{window.version}|{window.at.isoformat()}"}
-        fresh = append_records(outputs.monitor / DECISIONS, [record])
-        if window.version and fresh:
+        append_records(outputs.monitor / DECISIONS, [record])
+        if window.version:
             experiment = f"{name}-monitor"
             log_series(
                 tracking_of(settings), experiment=experiment, subject=subject, numbers=window.numbers, at=window.at
             )
-        summaries.append({"hazard": window.hazard, "version": window.version, "new": bool(fresh), **record})
+        summaries.append({"hazard": window.hazard, "version": window.version, **record})
     return summaries
 
 

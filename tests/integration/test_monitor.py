@@ -58,7 +58,7 @@ def test_decisions_are_listed_with_their_reasons(city: Path) -> None:
 
 
 def test_what_is_not_there_is_a_recorded_state(city: Path, tmp_path: Path) -> None:
-    """A reference that is gone; then no champion; then an empty store: each is said, none is a crash or an all-clear."""
+    """A reference that is gone, then no champion, then an empty store: each is said; no crash and no all-clear."""
     home = tmp_path / "copy"
     shutil.copytree(city, home, ignore=shutil.ignore_patterns("monitor", "partners"))
     moved = home / "var" / "mlflow" / "mlflow.db"

@@ -157,6 +157,10 @@ def test_what_could_not_be_judged_is_said(window: Window, words: str) -> None:
         assert any(state in reason for reason in decision.reasons)
 
 
+def test_a_fault_calls_a_person_even_before_there_is_a_model() -> None:
+    assert kinds(run([replace(QUIET, version="", findings=(STUCK,))])) == ["call_a_person"]
+
+
 def test_no_window_is_a_reason() -> None:
     assert decide_retrain([], subject=NAME, earlier=[], params=PARAMS, at=START).reasons == ("no window yet",)
 
