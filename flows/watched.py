@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from monitoring.performance import Judged
     from monitoring.sensors import SensorReport
 
-REACH = timedelta(days=60)  # what features look back, before the first row that is judged
 TENTHS_OF = 5  # most important features, as groups in which a retraining might find something
+LATE = timedelta(days=7)  # of readings that the sensors' first day may hold
 STALE = timedelta(days=2)
 
 
@@ -48,15 +48,16 @@ def load_watched(outputs: Outputs, pilot: Pilot, params: Params, *, at: datetime
     Raises:
         NotEnoughData: the store is empty, or has no asset to forecast for.
     """
-    from features import build_features, training_spine
+    from features import build_features, reads_from, training_spine
 
+    past = timedelta(days=params.monitor.history_days) + LATE
     history = History.of(outputs.store, pilot)
     heard = history.until()
     at = at or heard
     first = at - _span(pilot, params.monitor)
     known = pl.col("known_at") <= at
     tables = Tables(
-        _readings(history, first - REACH, at).filter(known),
+        _readings(history, min(reads_from(pilot, first), at - past), at).filter(known),
         history.tables.incidents.filter(known),
         history.tables.assets.filter(known),
     )
@@ -159,7 +160,8 @@ def _judged(
 
 def _issued(scores: pl.DataFrame, spine: Spine, hazard: str) -> FloatArray:
     """(n,) the probability that was issued for each row, the newest version's; NaN where none was kept."""
-    kept = scores.filter(pl.col("hazard") == hazard).unique(["asset_id", "as_of"], keep="last")
+    newest = pl.col("version").cast(pl.Int64, strict=False).fill_null(-1)
+    kept = scores.filter(pl.col("hazard") == hazard).sort(newest).unique(["asset_id", "as_of"], keep="last")
     rows = pl.DataFrame({"asset_id": np.asarray(spine.assets, dtype=object)[spine.asset].astype(str)})
     when = pl.Series("as_of", spine.as_of).dt.cast_time_unit("us").dt.replace_time_zone("UTC")
     found = rows.with_columns(when).join(kept, on=["asset_id", "as_of"], how="left", maintain_order="left")

@@ -11,6 +11,7 @@ import polars as pl
 
 from contracts.results import BoolArray, FloatArray, IntArray
 from monitoring.findings import Finding, listed
+from monitoring.levels import across_sensors
 from monitoring.panel import SensorDays
 
 REGULAR = 0.7  # correlation of most past days with the usual daily course, for a sensor to tell the time
@@ -45,7 +46,7 @@ def clock_skews(panel: SensorDays, *, recent_days: int) -> Iterator[Finding]:
 def reading_delays(panel: SensorDays, *, recent_days: int) -> Iterator[Finding]:
     """Partners whose readings take otherwise long to become known than on any past day."""
     for partner, group in _by_partner(panel, np.arange(len(panel.sensors))):
-        day = _medians(panel.delay_hours[:, group])
+        day = across_sensors(panel.delay_hours[:, group])
         past, now = day[:-recent_days], day[-recent_days:]
         past = past[~np.isnan(past)]
         if len(past) < 2 or np.isnan(day[-recent_days - CATCHING_UP_DAYS :]).any():
@@ -117,14 +118,6 @@ def _correlation(days: FloatArray, course: FloatArray) -> FloatArray:
     """(D, S) of centred (D, 24, S) with (1, 24, S) over the hours; 0 where either is flat."""
     norm = np.sqrt((days**2).sum(axis=1) * (course**2).sum(axis=1))
     return np.asarray(np.where(norm > 0, (days * course).sum(axis=1) / np.maximum(norm, 1e-12), 0.0))
-
-
-def _medians(values: FloatArray) -> FloatArray:
-    """(D,) over the sensors that sent something on the day; NaN where none did."""
-    some = ~np.isnan(values).all(axis=1)
-    out = np.full(len(values), np.nan)
-    out[some] = np.nanmedian(values[some], axis=1)
-    return out
 
 
 def _by_partner(panel: SensorDays, sensors: IntArray) -> Iterator[tuple[str, IntArray]]:

@@ -14,16 +14,16 @@ weeks by a margin, on each recent day. Who moved with it says what it is:
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from functools import lru_cache
 from itertools import groupby
 
 import numpy as np
 
 from contracts.errors import BadContract
-from contracts.results import BoolArray, Float32Array, FloatArray, IntArray
+from contracts.results import FloatArray, IntArray
 from contracts.units import COMMON, Conversion, conversion
 from monitoring.findings import Finding, listed
+from monitoring.levels import Levels, across_sensors, known_mean, levels_of, outside, reach
 from monitoring.panel import SensorDays
 
 GROUP_LEAST = 3  # sensors; fewer have no neighbours to compare with
@@ -32,31 +32,10 @@ ALONE = 2.0  # times the margin: there are hundreds of sensors, and one of them 
 GROUP_SHARE = 0.7  # of a group that moves is the group
 ALIKE = 2.5  # times the usual disagreement of a group: still the same amount for all
 STEADY = 1.5  # times the largest spread within a past day: a step, not a surge
-AT_LOWEST = 0.5  # of past hours at the lowest value (no rain): such a level has no range to leave
 SPREAD_FACTOR = 2.5  # within which two days' spread is the past's
 PEOPLE = ("people", "person")
 CURVED = ("dB",)  # no straight line leads there
 DECIMALS = (10.0, 100.0, 1000.0)
-
-
-@dataclass(frozen=True)
-class Levels:
-    """Of S sensors. course: (24, S) usual daily course. day: (D, S) median of a day around it. within: (D, S)
-    standard deviation of a day's own hours. judged: (S,) there is a past to judge by."""
-
-    course: FloatArray
-    day: FloatArray
-    within: FloatArray
-    judged: BoolArray
-    recent: int
-
-    @property
-    def past(self) -> FloatArray:
-        return self.day[: -self.recent]
-
-    @property
-    def now(self) -> FloatArray:
-        return self.day[-self.recent :]
 
 
 def level_shifts(panel: SensorDays, *, units: Mapping[str, str], recent_days: int, margin: float) -> Iterator[Finding]:
@@ -87,7 +66,7 @@ def _of_group(
     unit: str,
     margin: float,
 ) -> Iterator[Finding]:
-    together = len(group) >= GROUP_LEAST and _outside(*_pooled(levels, group), margin) != 0
+    together = len(group) >= GROUP_LEAST and outside(*_pooled(levels, group), margin) != 0
     among = group if together else moved
     units = _other_units(unit, slips=together)
     name, members = _other_unit(levels, among, units)
@@ -107,49 +86,9 @@ def _of_group(
         yield _finding(panel, levels, "biased", moved, "left its past, and its neighbours did not")
 
 
-def levels_of(panel: SensorDays, *, recent_days: int) -> Levels:
-    """Days around each sensor's own usual course. A day of which less than half the usual hours are known is none."""
-    past = panel.hourly[:-recent_days]
-    known = ~np.isnan(past)
-    course = _mean(past, known, axis=0)
-    overall = _mean(past.reshape(-1, past.shape[2]), known.reshape(-1, past.shape[2]), axis=0)
-    course = np.where(np.isnan(course), overall, course)
-    around = panel.hourly - course
-    there = ~np.isnan(around)
-    hours = there.sum(axis=1)
-    usual = np.maximum(np.median(hours[:-recent_days], axis=0), 1)
-    whole = hours >= usual / 2
-    day = np.where(whole, _middle(around, hours), np.nan)
-    within = np.sqrt(_mean((panel.hourly - _mean(panel.hourly, there, axis=1)[:, None]) ** 2, there, axis=1))
-    lowest = np.nanmin(np.where(known, past, np.inf), axis=(0, 1))
-    at_lowest = (known & (past <= lowest)).sum(axis=(0, 1)) / np.maximum(known.sum(axis=(0, 1)), 1)
-    enough = whole[:-recent_days].sum(axis=0) >= len(past) / 2
-    stuck = (panel.low == panel.high)[-recent_days:].any(axis=0)
-    judged = enough & whole[-recent_days:].all(axis=0) & (at_lowest < AT_LOWEST) & ~stuck
-    return Levels(course, day, within, judged, recent_days)
-
-
-def _outside(past: FloatArray, now: FloatArray, margin: float) -> FloatArray:
-    """(...) +1 or -1 where every recent day lies beyond the past's second most extreme days by a margin, else 0.
-
-    past: (days, ...); now: (recent days, ...). The most extreme day is left out: it may have been a fault itself.
-    """
-    low, high = _reach(past)
-    room = margin * (high - low) + 1e-9 + 1e-6 * np.maximum(np.abs(low), np.abs(high))
-    above, below = (now > high + room).all(axis=0), (now < low - room).all(axis=0)
-    return np.asarray(above.astype(np.float64) - below)
-
-
-def _reach(past: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """The second lowest and second highest day of each column; NaN where fewer than two days are known."""
-    low = np.sort(np.where(np.isnan(past), np.inf, past), axis=0)[1]
-    high = np.sort(np.where(np.isnan(past), -np.inf, past), axis=0)[-2]
-    return np.where(np.isfinite(low), low, np.nan), np.where(np.isfinite(high), high, np.nan)
-
-
 def _pooled(levels: Levels, group: IntArray) -> tuple[FloatArray, FloatArray]:
     """The middle sensor of a group on each past and each recent day."""
-    middle = _median(levels.day[:, group])
+    middle = across_sensors(levels.day[:, group])
     return middle[: -levels.recent], middle[-levels.recent :]
 
 
@@ -171,7 +110,7 @@ def _misfit(levels: Levels, s: int, other: Conversion) -> float:
     """
     usual = float(levels.course[:, s].mean())
     past, now = levels.past[:, s] + usual, levels.now[:, s] + usual
-    low, high = (float(end[0]) for end in _reach(past[:, None]))
+    low, high = (float(end[0]) for end in reach(past[:, None]))
     back = (now - other.offset) / other.scale
     room = max(high - low, 1e-9)
     level = float(np.abs(back - (low + high) / 2).max()) / room
@@ -217,9 +156,9 @@ def _moved_together(levels: Levels, group: IntArray, everyone: IntArray, margin:
     others = np.setdiff1d(everyone, group)
     day = levels.day[:, group]
     if len(others) >= GROUP_LEAST:
-        day = day - _median(levels.day[:, others])[:, None]
+        day = day - across_sensors(levels.day[:, others])[:, None]
     past, now = day[: -levels.recent], day[-levels.recent :]
-    if not _outside(_median(past), _median(now), margin):
+    if not outside(across_sensors(past), across_sensors(now), margin):
         return ""
     shift = now.mean(axis=0)
     middle = float(np.median(shift))
@@ -268,16 +207,16 @@ def _alone(levels: Levels, everyone: IntArray, margin: float, *, unit: str) -> I
     day = levels.day[:, everyone]
     free = np.ones(len(everyone), dtype=bool)
     if len(everyone) > GROUP_LEAST:
-        apart = day - _median(day)[:, None]
+        apart = day - across_sensors(day)[:, None]
         common = _restless(apart[: -levels.recent]) < SHARED * _restless(day[: -levels.recent])
         level = day + levels.course[:, everyone].mean(axis=0)
         past = np.nan_to_num(level[: -levels.recent], nan=np.nanmedian(level[: -levels.recent]))
-        beyond = _outside(past.reshape(-1, 1), level[-levels.recent :], 0.0)
+        beyond = outside(past.reshape(-1, 1), level[-levels.recent :], 0.0)
         free = common | (beyond != 0) | (unit in PEOPLE)
         day = np.where(common, apart, day)
     now, past = levels.now[:, everyone].mean(axis=0), levels.past[:, everyone]
     away = np.sign(now - np.nanmedian(past, axis=0)) if len(everyone) else now
-    side = _outside(day[: -levels.recent], day[-levels.recent :], margin)
+    side = outside(day[: -levels.recent], day[-levels.recent :], margin)
     found: IntArray = everyone[free & (side != 0) & (side == away)]
     return found
 
@@ -285,7 +224,7 @@ def _alone(levels: Levels, everyone: IntArray, margin: float, *, unit: str) -> I
 def _restless(past: FloatArray) -> FloatArray:
     """(n,) how much each differs from its day before."""
     steps = np.abs(np.diff(past, axis=0))
-    return _mean(steps, ~np.isnan(steps), axis=0)
+    return known_mean(steps, ~np.isnan(steps), axis=0)
 
 
 def _finding(panel: SensorDays, levels: Levels, kind: str, members: IntArray, words: str) -> Finding:
@@ -295,27 +234,3 @@ def _finding(panel: SensorDays, levels: Levels, kind: str, members: IntArray, wo
     now = float(np.median(levels.now[:, members])) + usual
     said = f"{first.metric} of {listed(assets)} ({first.partner}): {words} (usually {usual:.4g}, now {now:.4g})"
     return Finding(kind, said, panel.begin(-levels.recent), first.partner, first.metric, assets)  # type: ignore[arg-type]
-
-
-def _middle(around: Float32Array | FloatArray, known: IntArray) -> FloatArray:
-    """(D, S) median over the hours, which one spike does not move. known: (D, S) hours that are not NaN."""
-    ordered = np.sort(around, axis=1)  # NaN last
-    last = np.maximum(known - 1, 0)
-    lower = np.take_along_axis(ordered, (last // 2)[:, None], axis=1)[:, 0].astype(np.float64)
-    upper = np.take_along_axis(ordered, ((last + 1) // 2)[:, None], axis=1)[:, 0].astype(np.float64)
-    return np.asarray((lower + upper) / 2)
-
-
-def _median(values: FloatArray) -> FloatArray:
-    """(D,) over the sensors that have the day; NaN, and no warning, where none has."""
-    some = ~np.isnan(values).all(axis=1)
-    out = np.full(len(values), np.nan)
-    out[some] = np.nanmedian(values[some], axis=1)
-    return out
-
-
-def _mean(values: Float32Array | FloatArray, known: BoolArray, *, axis: int) -> FloatArray:
-    """Mean of the known values; NaN, and no warning, where there is none."""
-    n = known.sum(axis=axis)
-    total = np.where(known, values, 0.0).sum(axis=axis, dtype=np.float64)
-    return np.where(n > 0, total / np.maximum(n, 1), np.nan)
