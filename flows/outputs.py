@@ -47,6 +47,10 @@ class Outputs:
         """The whole Evaluation: intervals, baselines, reliability."""
         return self.state / "evaluations" / self.pilot / f"{hazard}.json"
 
+    def worth(self, hazard: str) -> Path:
+        """What the forecasts are worth to those who act on them: budgets, fair shares, coverage."""
+        return self.state / "evaluations" / self.pilot / f"{hazard}.worth.json"
+
     def fitted(self, hazard: str) -> Path:
         """What training showed beside the model: trees, unused features, importance."""
         return self.state / "models" / self.pilot / f"{hazard}.json"
@@ -78,6 +82,11 @@ class Outputs:
     def last(self, stage: str) -> Path:
         """What became of each feed or hazard when the stage last ran."""
         return self.state / "last" / self.pilot / f"{stage}.json"
+
+    @property
+    def monitor(self) -> Path:
+        """`windows.jsonl`, `decisions.jsonl` and `report.html`, Evidently's page of the last window that moved."""
+        return self.state / "monitor" / self.pilot
 
     @property
     def report(self) -> Path:

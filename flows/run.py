@@ -84,6 +84,23 @@ def backfill(settings: Settings, pilot: str, *, first: datetime, last: datetime,
         )
 
 
+def monitor(settings: Settings, pilot: str, *, at: datetime | None, page: bool, direct: bool) -> list[dict[str, Any]]:
+    """A window and a decision for each hazard. Only through Prefect is a retraining asked for by an event."""
+    hazard_names(settings, pilot)
+    if not direct:
+        from flows.conducting import conducted, run_flow
+
+        with conducted(settings, tell=_tell):
+            from flows.monitor import monitor as flow
+
+            summaries: list[dict[str, Any]] = run_flow(flow, pilot, at, page)
+            return summaries
+    from flows import stages
+
+    with journaled(outputs_of(settings, pilot), "monitor"):
+        return stages.monitor(settings, pilot, now=now(), at=at, page=page)
+
+
 def _tell(line: str) -> None:
     say(f"  · {line}")
 

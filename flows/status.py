@@ -16,6 +16,7 @@ from flows.journal import read_entry
 from flows.outputs import Outputs
 from flows.places import feed_names, outputs_of, pilot_of
 from flows.platform import services
+from flows.records import read_records
 from flows.server import answers, running
 from flows.settings import Settings
 from flows.tracking import tracking_of
@@ -113,7 +114,9 @@ def champion_rows(settings: Settings, name: str, *, at: datetime) -> list[Row]:
     url = settings.mlflow_uri
     if url.startswith(("http://", "https://")) and not answers(url.rstrip("/") + "/health"):
         return [{"hazard": hazard, "champion": "MLflow does not answer"} for hazard in pilot_of(settings, name).hazards]
-    windows = {window["hazard"]: window for window in _lines(outputs_of(settings, name), "windows")}
+    windows = {
+        window["hazard"]: window for window in read_records(outputs_of(settings, name).monitor / "windows.jsonl")
+    }
     return [
         {"hazard": hazard, **_champion(settings, f"{name}-{hazard}", at), **_live(windows.get(hazard))}
         for hazard in pilot_of(settings, name).hazards
@@ -160,16 +163,8 @@ def decision_rows(outputs: Outputs) -> list[Row]:
             "decision": made["kind"],
             "why": "; ".join(made["reasons"]),
         }
-        for made in _lines(outputs, "decisions")[-_LAST_DECISIONS:]
+        for made in read_records(outputs.monitor / "decisions.jsonl")[-_LAST_DECISIONS:]
     ]
-
-
-def _lines(outputs: Outputs, what: str) -> list[Row]:
-    """Records that monitoring keeps, oldest first; none where it never ran."""
-    path = outputs.state / "monitor" / outputs.pilot / f"{what}.jsonl"
-    if not path.is_file():
-        return []
-    return [json.loads(line) for line in path.read_text(encoding="utf-8").splitlines() if line]
 
 
 def _shown(value: object) -> object:

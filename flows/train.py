@@ -8,6 +8,7 @@ from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
 from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from flows import stages
 from flows.each import record_outcomes
@@ -16,8 +17,10 @@ from flows.journal import journaled
 from flows.pages import artifact_key, markdown, train_rows
 from flows.places import hazard_names, outputs_of
 from flows.recorded import closing_state, may_pass, outcome_of
+from flows.records import append_records, read_records
 from flows.settings import load_settings
 
+ANSWERED = "answered.jsonl"
 STEP_TIMEOUT_SECONDS = 3600
 
 
@@ -41,18 +44,23 @@ def train_hazard(pilot: str, hazard: str) -> dict[str, Any]:
 
 
 @flow(name="train", flow_run_name="train {pilot}", timeout_seconds=4 * STEP_TIMEOUT_SECONDS, persist_result=True)
-def train(pilot: str, why: str = "") -> State[Any]:
+def train(pilot: str, why: str = "", decision: str = "") -> State[Any]:
     """A hazard without enough incidents is refused and the others go on; a challenger that loses is no failure.
 
-    why: what asked for it, for the record; empty for the schedule or a person.
+    why: what asked for it, for the record; empty for the schedule or a person. decision: the key of monitoring's
+    decision that asked; it is trained for once, however often it asks.
     """
     outputs = outputs_of(load_settings(), pilot)
+    answered = outputs.monitor / ANSWERED
+    if decision and any(record["key"] == decision for record in read_records(answered)):
+        return Completed(message=f"trained for {decision} before")
     with journaled(outputs, "train", run=str(flow_run.id)) as noted:
         made = build_features(pilot)
         hazards = hazard_names(load_settings(), pilot)
         outcomes = [outcome_of(hazard, train_hazard(pilot, hazard, return_state=True)) for hazard in hazards]
         record_outcomes(outputs.last("train"), outcomes)
         noted.outcomes(outcomes)
+        append_records(answered, [{"key": decision, "at": now().isoformat(), "why": why}] if decision else [])
     rows = train_rows(outcomes)
     facts = [in_seoul(now()), f"{made['rows']:,} rows of {made['features']} features, until {made['observed_until']}"]
     facts += [f"asked for: {why}"] if why else []

@@ -11,6 +11,7 @@ import numpy as np
 
 from contracts.errors import BadSource, BadTable, ForesafeError
 from contracts.results import Decision, FloatArray, IntArray
+from contracts.worth import read_worth
 from flows.artefacts import read_json, write_json
 from flows.evidence import surroundings
 from flows.judging import read_evaluation
@@ -19,6 +20,7 @@ from flows.outputs import Outputs
 from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
 from flows.stages.learn import evaluate, train
+from flows.stages.reference import keep_reference
 from flows.tracking import tracking_of
 
 if TYPE_CHECKING:
@@ -32,7 +34,8 @@ GOLDEN_ROWS = 50
 
 
 def track(settings: Settings, name: str, hazard: str) -> Summary:
-    """Log the trained and judged model as an MLflow run: parameters, metrics, plots, provenance. Releases nothing."""
+    """Log the trained and judged model as an MLflow run: parameters, metrics, plots, provenance, and the reference
+    that it will be monitored against. Releases nothing."""
     from models.evaluation import flat_metrics
     from models.registry import log_training_run, registered_name
 
@@ -47,6 +50,7 @@ def track(settings: Settings, name: str, hazard: str) -> Summary:
         files=sorted(outputs.plots(hazard).glob("*.png")),
         texts={"fitted.json": outputs.fitted(hazard).read_text(encoding="utf-8")},
     )
+    keep_reference(settings, outputs, given, hazard=hazard, run_id=run_id)
     write_json(outputs.run(hazard), {"run_id": run_id})
     return {"hazard": hazard, "run_id": run_id}
 
@@ -70,13 +74,14 @@ def release(settings: Settings, name: str, hazard: str, *, now: datetime) -> Sum
     if given.params.release == "manual":
         decision = _left_to_an_operator(decision)
     evaluation = read_evaluation(read_json(outputs.evaluation(hazard), made_by="evaluate"))
+    worth = read_worth(read_json(outputs.worth(hazard), made_by="evaluate"))
     version = publish(
         tracking,
         fitted.model,
         name=model_name,
         run_id=run_id,
         golden=given.features.take(_golden(given)),
-        card=model_card(model_name, fitted, evaluation, decision),
+        card=model_card(model_name, fitted, evaluation, worth, decision),
         entry=Entry(pilot_of(settings, name), given.params).as_json(),
         at=now,
         by=decision.by,

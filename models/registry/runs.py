@@ -35,7 +35,7 @@ def log_training_run(
         files: plots and other files, kept under `plots/`. texts: file name -> content (card.md, decision.json).
     """
     client = connect(tracking)
-    run_id: str = client.create_run(_experiment(client, tracking, experiment), run_name=run_name).info.run_id
+    run_id: str = client.create_run(experiment_of(client, tracking, experiment), run_name=run_name).info.run_id
     status = "FAILED"
     try:
         logged = [Param(key, value) for key, value in params.items()]
@@ -54,7 +54,8 @@ def log_training_run(
     return run_id
 
 
-def _experiment(client: mlflow.MlflowClient, tracking: Tracking, name: str) -> str:
+def experiment_of(client: mlflow.MlflowClient, tracking: Tracking, name: str) -> str:
+    """The id of the experiment of this name; made where there is none."""
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)

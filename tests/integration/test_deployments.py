@@ -21,6 +21,7 @@ from tests.integration.checkout import PROJECT, Checkout
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SCHEDULES = {
     "ingest/ulsan-hourly": ("5 * * * *", "Asia/Seoul"),
+    "monitor/ulsan-hourly": ("30 * * * *", "Asia/Seoul"),
     "score/ulsan-hourly": ("15 * * * *", "Asia/Seoul"),
     "train/ulsan-weekly": ("30 3 * * 1", "Asia/Seoul"),
 }

@@ -143,13 +143,15 @@ def platform(tmp_path_factory: pytest.TempPathFactory, webhook: tuple[str, list[
 def emit(platform: Platform, event: str, *reasons: str) -> None:
     """As the monitor flow does, from a process of its own."""
     script = (
-        "import sys; from flows.events import tell; from prefect.events.worker import EventsWorker;"
-        "tell(sys.argv[1], pilot='ulsan', hazard='traffic_accident', subject='ulsan-traffic_accident',"
-        " kind='retrain', reasons=sys.argv[2:]); EventsWorker.drain_all(timeout=20, at_exit=False)"
+        "import json, sys; from flows.events import tell; from prefect.events.worker import EventsWorker;"
+        "tell(sys.argv[1], pilot='ulsan', hazard='traffic_accident', decision=json.loads(sys.argv[2]));"
+        "EventsWorker.drain_all(timeout=20, at_exit=False)"
     )
+    key = f"{MODEL}|1|{reasons[0]}"
+    decision = json.dumps({"subject": MODEL, "kind": "retrain", "reasons": reasons, "decided_at": "", "key": key})
     known = environment(PREFECT_API_URL=platform.addresses["Prefect"] + "/api", PREFECT_HOME=str(platform.home / "x"))
     subprocess.run(
-        [sys.executable, "-c", script, event, *reasons], cwd=platform.home, env=known, check=True, capture_output=True
+        [sys.executable, "-c", script, event, decision], cwd=platform.home, env=known, check=True, capture_output=True
     )
 
 
@@ -170,7 +172,8 @@ def test_an_event_ends_in_a_recorded_decision_and_two_in_one_training(platform: 
         lambda: [run for run in platform.runs("train/ulsan-weekly") if run["state_type"] in ("COMPLETED", "FAILED")]
     )
     assert [run["state_name"] for run in runs] == ["Completed"], runs[0]["state"]["message"]
-    assert runs[0]["parameters"] == {"pilot": "ulsan", "why": "gas moved; weather moved"}
+    asked = {"pilot": "ulsan", "why": "gas moved; weather moved", "decision": f"{MODEL}|1|gas moved"}
+    assert runs[0]["parameters"] == asked
     ((kind, by),) = decided(platform)
     assert by == "the gate"
     assert kind in ("wait", "refuse"), "with `release: manual` the gate itself releases nothing"
@@ -182,6 +185,14 @@ def test_an_event_ends_in_a_recorded_decision_and_two_in_one_training(platform: 
         said = foresafe("approve", MODEL, "1", "--why", "looks right", home=platform.home)
         assert said.returncode == 0, said.stderr
         assert decided(platform)[-1][0] == "promote"
+
+
+def test_a_decision_is_trained_for_once(platform: Platform) -> None:
+    """The same decision may ask again hours later, when nothing new has arrived."""
+    before = len(platform.runs("train/ulsan-weekly"))
+    platform.start("train/ulsan-weekly", pilot="ulsan", decision=f"{MODEL}|1|gas moved")
+    again = until(lambda: [r for r in platform.runs("train/ulsan-weekly")[before:] if r["state_type"] == "COMPLETED"])
+    assert "before" in again[0]["state"]["message"]
 
 
 def test_three_runs_at_once_are_one_run(platform: Platform) -> None:
