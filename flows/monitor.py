@@ -1,4 +1,4 @@
-"""Prefect: the check of a pilot's released models. Asks for a training, or a person, by an event; automations answer."""
+"""Prefect: the check of a pilot's released models. Asks for a training, or a person, by an event others answer."""
 
 from __future__ import annotations
 
