@@ -30,11 +30,11 @@ def check(pilot: PilotName) -> None:
     """Say whether a pilot's YAML is sound and its feeds are readable."""
     from flows.console import table
     from flows.instants import now
-    from flows.places import params_of, pilot_of
+    from flows.places import hazard_names
     from ingest.check import check_pilot
 
     settings = load_settings()
-    pilot_of(settings, pilot), params_of(settings, pilot)
+    hazard_names(settings, pilot)
     findings = check_pilot(settings.pilots / pilot, roots=settings.roots, now=now())
     table(f"check {pilot}", [{"": found.level, "feed": found.feed, "finding": found.words} for found in findings])
     if any(found.level == "error" for found in findings):
@@ -88,6 +88,21 @@ def train(pilot: PilotName, direct: Direct = False) -> None:
     table(f"train {pilot}", train_rows(outcomes))
     for line in verdicts(outcomes):
         say(line)
+    _close([(outcome.name, outcome.refused) for outcome in outcomes])
+
+
+@app.command()
+def tune(
+    pilot: PilotName,
+    hazards: Annotated[list[str] | None, typer.Argument(metavar="[HAZARD]...", help="Default: all that train.")] = None,
+    minutes: Annotated[float, typer.Option(help="For all of them together.")] = 10.0,
+) -> None:
+    """Search for better training parameters on folds of the training part. Changes nothing: it writes what it found."""
+    from flows.tuning import show, tune_each
+
+    settings = load_settings()
+    outcomes = tune_each(settings, pilot, hazards or [], minutes=minutes)
+    show(settings, pilot, outcomes)
     _close([(outcome.name, outcome.refused) for outcome in outcomes])
 
 
