@@ -130,6 +130,25 @@ def score(
 
 
 @app.command()
+def backtest(
+    pilot: PilotName,
+    since: Annotated[str, typer.Option("--from", metavar="MONTH", help="Such as 2026-03. Default: the first.")] = "",
+    until: Annotated[str, typer.Option("--to", metavar="MONTH", help="Included. Default: the last.")] = "",
+    hazard: Annotated[list[str] | None, typer.Option(help="May be given several times. Default: all.")] = None,
+    every_months: Annotated[int, typer.Option(help="Train a challenger every so many months.")] = 1,
+    seeds: Annotated[int, typer.Option(help="So many of train.seeds; one is fastest, and a little less skilled.")] = 1,
+) -> None:
+    """Replay history month by month as it would have run: train, gate, forecast; judged with what is known today."""
+    from flows.backtest import run_backtest
+
+    settings = load_settings()
+    outcomes = run_backtest(
+        settings, pilot, hazard or [], since=since, until=until, every_months=every_months, seeds=seeds
+    )
+    _close([(outcome.name, outcome.refused) for outcome in outcomes])
+
+
+@app.command()
 def report(pilot: PilotName) -> None:
     """Write the report page of what the other stages left."""
     from flows import stages

@@ -1,8 +1,8 @@
 """A search for better training parameters: Optuna over temporal folds of the training part, within a time budget.
 
-What a trial costs is one model a fold, with the first seed alone. A trial is given up between two folds: when its mean
-so far is worse than the median trial's there (Optuna's median pruner), or when the next fold would end after the budget.
-Everything is kept in the study's database and beside it, so that a search that ended, or was killed, goes on.
+What a trial costs is one model a fold, with the first seed alone. A trial is given up between two folds: when its
+mean so far is worse than the median trial's there (Optuna's median pruner), or when the next fold would end after the
+budget. Everything is kept in the study's database and beside it, so that a search that ended, or was killed, goes on.
 """
 
 from __future__ import annotations

@@ -6,10 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -17,6 +15,7 @@ from contracts.pilot import Pilot
 from contracts.results import Decision, Evaluation, QualityReport
 from reporting import charts
 from reporting.geometry import cell_ring, outline
+from reporting.page import environment
 
 STEP = 2.5  # between two colours of the map
 BANDS = ("low", "elevated", "high", "extreme")
@@ -60,23 +59,19 @@ class ReportInputs:
 
 def render_report(inputs: ReportInputs) -> str:
     """The whole page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["percent"] = charts.percent
-    return environment.get_template("report.html.j2").render(
-        pilot=inputs.pilot,
-        as_of=_local(inputs.scores["as_of"].iloc[0], inputs.pilot) if len(inputs.scores) else "",
-        made_at=_local(inputs.made_at, inputs.pilot),
-        zone=inputs.pilot.timezone,
-        hazards=[_hazard_card(inputs, hazard) for hazard in sorted(set(inputs.scores["hazard"]))],
-        feeds=_feeds(inputs.quality),
-        refusals=_refusals(inputs.quality),
-        links=inputs.links,
+    return (
+        environment()
+        .get_template("report.html.j2")
+        .render(
+            pilot=inputs.pilot,
+            as_of=_local(inputs.scores["as_of"].iloc[0], inputs.pilot) if len(inputs.scores) else "",
+            made_at=_local(inputs.made_at, inputs.pilot),
+            zone=inputs.pilot.timezone,
+            hazards=[_hazard_card(inputs, hazard) for hazard in sorted(set(inputs.scores["hazard"]))],
+            feeds=_feeds(inputs.quality),
+            refusals=_refusals(inputs.quality),
+            links=inputs.links,
+        )
     )
 
 
