@@ -87,7 +87,8 @@ def _month(month: MonthJudged, zone: ZoneInfo) -> dict[str, object]:
         "incidents": month.incidents,
         "expected": month.expected,
         "inside": month.expected_low <= month.incidents <= month.expected_high,
-        "skill": {name: estimate_words(e) for name, e in skill.items()},
+        "skill": estimate_words(skill[MODEL]) if skill else "",
+        "others": {name: e.value for name, e in skill.items()},
     }
 
 
