@@ -101,7 +101,9 @@ def prepared(job: Job, folder: Path, *, assets: int) -> Work:
     spine = training_spine(history.tables, pilot, first=START + timedelta(hours=1), last=last, every_hours=1)
     slices = list(plan_slices(spine, pilot, hours_a_slice=job.hours // 4))
     town = synthetic_risk.city(assets=assets, days=250)
-    save_training_set(TrainingSet(town.features, {town.labels.hazard: town.labels}, START, {}), folder / "trained_on")
+    save_training_set(
+        TrainingSet(town.features, {town.labels.hazard: town.labels}, (), START, {}), folder / "trained_on"
+    )
     return Work(history, slices, folder / "trained_on")
 
 

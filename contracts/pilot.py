@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from contracts.alarm_rate import too_many
 from contracts.errors import BadPilot, NotFound, nearest
 
 Name = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_-]*$")]
@@ -80,7 +81,7 @@ class FeatureChoice(Frozen):
 
 
 class Pilot(Frozen):
-    """One folder under pilots/."""
+    """One folder under pilots/. operators: how many people share its alerts; each can act on 144 a day (EEMUA 191)."""
 
     name: Name
     title: str
@@ -89,6 +90,7 @@ class Pilot(Frozen):
     country: str | None = None  # for public holidays, ISO 3166: KR, US
     subdivision: str | None = None
     h3_resolution: int = Field(default=7, ge=0, le=15)
+    operators: int = Field(default=1, ge=1)
     scored_kinds: tuple[str, ...]  # asset kinds that are forecast for
     metrics: dict[Name, Metric]
     hazards: dict[Name, Hazard]
@@ -111,6 +113,8 @@ class Pilot(Frozen):
                     f"hazards.{name}.horizon_hours {hazard.horizon_hours} is shorter than "
                     f"cadence_hours {self.cadence_hours}"
                 )
+        if fault := too_many((h.alerts_per_day for h in self.hazards.values()), operators=self.operators):
+            raise ValueError(fault)
         for choice in self.features:
             for metric in choice.metrics:
                 if metric not in self.metrics:

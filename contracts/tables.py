@@ -143,6 +143,8 @@ SCORES = TableSpec(
         Column("probability", "number", meaning="P(at least one incident in (as_of, as_of + horizon])"),
         Column("low", "number", meaning="lower end of the 90 % interval of the risk"),
         Column("high", "number"),
+        Column("expected_count", "number", meaning="incidents to be expected in the horizon: -log(1 - probability)"),
+        Column("expected_severity", "number", nullable=True, meaning="their summed severity; empty without a model"),
         Column("baseline", "number", meaning="climatology of the same asset and hour"),
         Column("band", "text", meaning="low, elevated, high, extreme: from the alarm budget"),
         Column("drivers", "text", meaning="top three reasons, in words, one a line"),

@@ -6,7 +6,7 @@ import hashlib
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -17,29 +17,32 @@ from contracts.pilot import FeatureChoice, Pilot
 from contracts.results import FeatureInfo, Features, Float32Array, IntArray, Spine
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
 from features.binning import THREADS, Coded, Wanted, build_trails, code
-from features.hours import as_of_hours
+from features.hours import FOREVER, as_of_hours
 from features.incidents import known_incidents
 from features.library import baselines
 from features.readings import STATS
 from features.registry import FeatureFunction, find
 from features.spine import first_known
-from features.universe import Universe, reach_hours
+from features.universe import Universe
 from features.view import View
 
 Job = tuple[FeatureFunction, FeatureChoice, int]
-Asked = Mapping[str, frozenset[str]]  # metric -> statistics
 LONG_GAP = 1000  # hours without a row after which the timeline is built in separate pieces
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What a pilot's features are. jobs: each fills some columns, from the one on that it names; asked: what of each
-    metric they ask for."""
+    """What a pilot's features are, and what they are made from.
+
+    jobs: each fills some columns, from the one on that it names. stats: metric -> the statistics that they ask for.
+    reach_hours: how far back they look into readings.
+    """
 
     jobs: tuple[Job, ...]
     infos: tuple[FeatureInfo, ...]
     spec_hash: str
-    asked: Asked
+    stats: Mapping[str, frozenset[str]]
+    reach_hours: int
 
 
 def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
@@ -58,7 +61,7 @@ def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
     hours = as_of_hours(spine.as_of)
     known, coded = first_known(tables.assets), code(tables.readings)
     for rows, first, last in _pieces(hours, known["since"].to_numpy()):
-        view = _view(coded, tables.incidents, pilot, known, first, last, asked=plan.asked)
+        view = _view(coded, tables.incidents, pilot, known, first, last, stats=plan.stats, reach=plan.reach_hours)
         place = (hours[rows] - first) * len(view.assets) + positions_in(view.assets, spine, rows)
         whole = len(rows) == len(spine) and np.array_equal(place, np.arange(view.shape[0] * view.shape[1]))
         write = partial(fill, out, view, None if whole else (rows, place))
@@ -90,7 +93,9 @@ def plan_of(pilot: Pilot) -> Plan:
     chosen = [(find(choice), one) for choice in pilot.features for one in _one_by_one(choice)]
     chosen += [(baselines, FeatureChoice(kind="baseline", hazards=(hazard,))) for hazard in pilot.hazards]
     nobody = first_known(ASSETS.empty())
-    nothing = _view(code(READINGS.empty()), INCIDENTS.empty(), pilot, nobody, 0, 0)
+    everything = dict.fromkeys(pilot.metrics, frozenset(STATS))
+    nothing = _view(code(READINGS.empty()), INCIDENTS.empty(), pilot, nobody, 0, 0, stats=everything, reach=1)
+    nothing = replace(nothing, reach_hours=int(FOREVER))
     jobs: list[Job] = []
     infos: list[FeatureInfo] = []
     for function, choice in chosen:
@@ -103,8 +108,9 @@ def plan_of(pilot: Pilot) -> Plan:
         )
     parts = [pilot.model_dump_json(exclude={"title"}), *(repr(info) for info in infos)]
     fingerprint = hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
-    asked = {metric: frozenset(stats) for metric, stats in nothing.asked.items()}
-    return Plan(tuple(jobs), tuple(infos), fingerprint, asked)
+    stats = {metric: frozenset(asked) for metric, asked in nothing.asked.items()}
+    reach = max((hours for asked in nothing.asked.values() for hours in asked.values()), default=1)
+    return Plan(tuple(jobs), tuple(infos), fingerprint, stats, reach)
 
 
 def _one_by_one(choice: FeatureChoice) -> list[FeatureChoice]:
@@ -143,19 +149,22 @@ def _view(
     first: int,
     last: int,
     *,
-    asked: Asked | None = None,
+    stats: Mapping[str, frozenset[str]],
+    reach: int,
 ) -> View:
-    """asked: the statistics to bin for; every one where it is not known yet."""
     universe = Universe.at(known, pilot, first)
-    stats = {name: frozenset(STATS) if asked is None else asked.get(name, frozenset()) for name in pilot.metrics}
-    wanted = {name: Wanted(metric, universe.lent_by[name], stats[name]) for name, metric in pilot.metrics.items()}
+    wanted = {
+        name: Wanted(metric, universe.lent_by[name], stats.get(name, frozenset()))
+        for name, metric in pilot.metrics.items()
+    }
     return View(
         pilot=pilot,
         hours=np.arange(first, last + 1, dtype=np.int64),
         assets=universe.assets,
         lon=universe.lon,
         lat=universe.lat,
-        trails=build_trails(coded, wanted, first_bin=first - reach_hours(pilot), last_bin=last),
+        trails=build_trails(coded, wanted, first_bin=first - reach, last_bin=last),
+        reach_hours=reach,
         sources=universe.sources,
         incidents={
             name: known_incidents(incidents, assets=universe.assets, hazard=name, rule=rule)

@@ -76,8 +76,6 @@ def _states(trail: Trail, layers: list[Layer]) -> list[Rows]:
     rows = trail.sparse
     if not len(rows):
         return [rows] * len(HOURLY_STATS)
-    order = np.lexsort((rows.since, rows.hour, rows.asset))
-    rows = Rows(*(column[order] for column in vars(rows).values()))
     starts = np.flatnonzero(np.r_[True, (np.diff(rows.asset) != 0) | (np.diff(rows.hour) != 0)])
     place = rows.hour[starts] - trail.first_bin, rows.asset[starts]
     lags = np.array([layer.lag for layer in layers], np.int64)

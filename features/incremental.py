@@ -18,7 +18,7 @@ from features.kept_incidents import KeptIncidents
 from features.kept_readings import KeptReadings
 from features.readings import Trail
 from features.spine import cadence_hour, first_known, scoring_spine
-from features.universe import Universe, reach_hours
+from features.universe import Universe
 from features.view import View
 
 PLACE_COLUMNS = ("asset_id", "kind", "lon", "lat", "known_at")
@@ -26,7 +26,7 @@ PLACE_COLUMNS = ("asset_id", "kind", "lon", "lat", "known_at")
 
 def reads_from(pilot: Pilot, as_of: datetime) -> datetime:
     """Readings of moving metrics that were observed at or before this instant change no feature at `as_of` or later."""
-    hour = cadence_hour(pilot, as_of) - reach_hours(pilot) - 1
+    hour = cadence_hour(pilot, as_of) - plan_of(pilot).reach_hours - 1
     return datetime(1970, 1, 1, tzinfo=UTC) + timedelta(hours=hour)
 
 
@@ -48,7 +48,7 @@ class Kept:
     def __init__(self, pilot: Pilot, *, as_of: datetime) -> None:
         self._pilot, self._plan, self._as_of = pilot, plan_of(pilot), as_of
         self._hour = cadence_hour(pilot, as_of)
-        self._readings = KeptReadings(pilot, hour=self._hour)
+        self._readings = KeptReadings(pilot, reach_hours=self._plan.reach_hours, hour=self._hour)
         self._incidents = KeptIncidents(pilot.hazards, zone=pilot.timezone, hour=self._hour)
         self._assets = ASSETS.empty().select(PLACE_COLUMNS)
         self._universe = Universe.at(first_known(self._assets), pilot, self._hour)
@@ -143,5 +143,6 @@ class Kept:
             trails=self._readings.trails(),
             sources=universe.sources,
             incidents=self._incidents.tallies,
+            reach_hours=self._plan.reach_hours,
             _hourly=hourly,
         )

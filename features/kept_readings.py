@@ -13,14 +13,14 @@ from features.binning import Chunk, Coded, code
 from features.hours import FOREVER, ceil_hour
 from features.readings import Rows, Trail, attribute_trail
 from features.rings import NO_ROWS, ROW, Ring, RowArray, column_of, newest_versions
-from features.universe import Universe, reach_hours
+from features.universe import Universe
 
 
 class KeptReadings:
     """A ring for each moving metric, a short list for each static one, and the rows whose time has not come."""
 
-    def __init__(self, pilot: Pilot, *, hour: int) -> None:
-        bins = reach_hours(pilot) + 1
+    def __init__(self, pilot: Pilot, *, reach_hours: int, hour: int) -> None:
+        bins = reach_hours + 1
         self._limits = pilot.metrics
         self._kept: dict[str, Ring | Attribute] = {
             name: (Attribute if metric.static else Ring)(metric, bins=bins, hour=hour)

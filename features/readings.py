@@ -61,7 +61,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Rows:
-    """Readings of one metric that are kept one by one, all (n,)."""
+    """Readings of one metric that are kept one by one, all (n,), in the order of assets and, within them, hours."""
 
     asset: IntArray
     hour: IntArray
@@ -115,7 +115,7 @@ class Trail:
         bins = [getattr(layer, name) for name in names]
         more = [self._steps(name, others, hours, window, offset) for name in names]
         events = kernels.window_events(rows.asset, rows.hour, rows.since, rows.until, first, len(hours), window, offset)
-        own = [_amounts(name, rows.value, self.scale) for name in names]
+        own = [_amounts(name, rows.value, self.scale) for name in names if name != "count"]
         given = *bins, *more, *events, rows.asset, *own
         place = layer.lag, min(window, layer.gone - offset), offset, first - self.first_bin
         if stat == "mean":
@@ -176,8 +176,8 @@ def newest(trail: Trail, hours: IntArray) -> Float32Array:
 
 
 def _amounts(name: str, value: FloatArray, scale: Scale) -> IntArray:
-    if name == "count" or not len(value):
-        return np.ones(len(value), np.int64)
+    if not len(value):
+        return np.zeros(0, np.int64)
     centred = value - scale.middle
     if name == "total":
         return np.rint(centred * scale.fine).astype(np.int64)

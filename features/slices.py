@@ -18,9 +18,8 @@ from contracts.errors import ForesafeError
 from contracts.pilot import Pilot
 from contracts.results import Features, IntArray, Spine
 from contracts.tables import Tables
-from features.build import build_features
+from features.build import build_features, plan_of
 from features.hours import HOUR_US, as_of_hours
-from features.universe import reach_hours
 
 ReadReadings = Callable[[datetime, datetime], pl.DataFrame]
 
@@ -46,13 +45,13 @@ def plan_slices(spine: Spine, pilot: Pilot, *, hours_a_slice: int) -> Iterator[S
     """
     if hours_a_slice < 1:
         raise ForesafeError(f"hours_a_slice {hours_a_slice}", where="slices", allowed="1 or more")
-    hours = as_of_hours(spine.as_of)
+    hours, reach = as_of_hours(spine.as_of), plan_of(pilot).reach_hours
     number = hours // hours_a_slice
     order = np.argsort(number, kind="stable")
     for rows in np.split(order, np.flatnonzero(np.diff(number[order])) + 1):
         if len(rows):
             first, last = int(hours[rows].min()), int(hours[rows].max())
-            after = _instant(first - reach_hours(pilot) - 1)  # bin h holds (h-1, h]
+            after = _instant(first - reach - 1)  # bin h holds (h-1, h]
             yield Slice(rows, spine.take(rows), after, _instant(last))
 
 

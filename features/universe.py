@@ -51,12 +51,6 @@ class Universe:
         )
 
 
-def reach_hours(pilot: Pilot) -> int:
-    """The longest look back into readings, plus the hour that a change compares with."""
-    windows = (hours for choice in pilot.features if choice.metrics for hours in choice.windows_hours)
-    return max(windows, default=1) + 168
-
-
 def _serving(pilot: Pilot) -> list[str]:
     """Kinds and ids of assets that only lend their readings to others (`at: nearest:KIND`, `at: asset:ID`)."""
     return sorted({metric.at.split(":", 1)[1] for metric in pilot.metrics.values() if ":" in metric.at})

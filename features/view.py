@@ -6,7 +6,6 @@ against it cannot look ahead.
 
 from __future__ import annotations
 
-from collections import defaultdict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
@@ -15,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 import polars as pl
 
+from contracts.errors import ForesafeError
 from contracts.pilot import Hazard, Pilot
 from contracts.results import Float32Array, FloatArray, IntArray
 from features.hourly import HOURLY_STATS, hourly_trails
@@ -40,7 +40,8 @@ class View:
     trails: Mapping[str, Trail]
     sources: Mapping[str, IntArray]
     incidents: Mapping[str, History]
-    asked: dict[str, set[str]] = field(default_factory=lambda: defaultdict(set), repr=False)  # metric -> statistics
+    reach_hours: int  # how far back the trails hold readings
+    asked: dict[str, dict[str, int]] = field(default_factory=dict, repr=False)  # metric -> statistic -> hours back
     _hourly: dict[str, Mapping[str, Trail]] = field(default_factory=dict, repr=False)
 
     @property
@@ -57,17 +58,33 @@ class View:
 
     def window(self, metric: str, stat: str, *, hours: int, ago: int = 0) -> Float32Array:
         """(T, A) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading."""
-        self.asked[metric].add(stat)
+        self._ask(metric, (stat,), ago + hours)
         values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
         return self._at_assets(metric, values)
 
     def hourly_window(self, metric: str, hourly: str, stat: str, *, hours: int) -> Float32Array:
         """(T, A) mean or max, over the hours of (T - hours, T] that have a reading, of each hour's mean, max or std."""
-        self.asked[metric].update(HOURLY_STATS)
+        self._ask(metric, HOURLY_STATS, hours)
         if metric not in self._hourly:
             self._hourly[metric] = hourly_trails(self.trails[metric])
         values = self._hourly[metric][hourly].window(stat, hours=self.hours, window=hours)
         return self._at_assets(metric, values)
+
+    def _ask(self, metric: str, stats: tuple[str, ...], hours: int) -> None:
+        """Note what is looked at, and refuse to look at what is not there.
+
+        Raises:
+            ForesafeError: further back than the readings that were binned.
+        """
+        if hours > self.reach_hours:
+            raise ForesafeError(
+                f"a window of {metric} that begins {hours} h ago, where readings were read {self.reach_hours} h back",
+                where="features",
+                cause="a feature that looks further back in some cities than in others",
+                fix="let it ask for the same windows whatever the view holds",
+            )
+        asked = self.asked.setdefault(metric, {})
+        asked.update({stat: max(hours, asked.get(stat, 0)) for stat in stats})
 
     def attribute(self, metric: str) -> Float32Array:
         """(T, A) the newest known value of a static metric, however old."""

@@ -34,11 +34,13 @@ Portion = tuple[IntArray, Float32Array]  # (m,) rows of the spine, (m, p) their 
 class TrainingSet:
     """Features and labels of one pilot, with where they came from.
 
-    observed_until: the instant up to which the store is taken to know everything. store: table -> version.
+    districts: of each asset of the spine, empty where it has none. observed_until: the instant up to which the store is
+    taken to know everything. store: table -> version.
     """
 
     features: Features
     labels: Mapping[str, Labels]
+    districts: tuple[str, ...]
     observed_until: datetime
     store: Mapping[str, int]
 
@@ -85,6 +87,7 @@ def load_training_set(folder: Path, hazards: tuple[str, ...]) -> TrainingSet:
     return TrainingSet(
         features=load_features(folder),
         labels={hazard: _load_labels(folder, hazard, header) for hazard in hazards},
+        districts=tuple(header["districts"]),
         observed_until=datetime.fromisoformat(header["observed_until"]),
         store=header["store"],
     )
@@ -116,6 +119,7 @@ def _header(training: TrainingSet) -> dict[str, Any]:
         "horizon_hours": {hazard: labels.horizon_hours for hazard, labels in training.labels.items()},
         "rows": len(features.spine),
         "assets": list(features.spine.assets),
+        "districts": list(training.districts),
         "features": [asdict(info) for info in features.infos],
     }
 

@@ -30,13 +30,13 @@ def surroundings(
     from models.promote import Surroundings
 
     store, versions = Store(outputs_of(settings, name).store), given.provenance["store_versions"]
-    assets, incidents = (store.read(table, version=versions.get(table)) for table in ("assets", "incidents"))
+    incidents = store.read("incidents", version=versions.get("incidents"))
     pilot = pilot_of(settings, name)
     metrics = _metrics_of_partners(settings, pilot)
     partners = sorted({*metrics, *incidents["partner"].unique().to_list()})
     kept = {partner: _kept(incidents, partner, given, pilot) for partner in partners}
     return Surroundings(
-        districts=_districts(assets, given),
+        districts=_districts(given),
         without=dict(_without(kept, metrics, given, challenger, champion)),
         champion_fault=fault,
     )
@@ -99,12 +99,9 @@ def _kept(incidents: pl.DataFrame, partner: str, given: Material, pilot: Pilot) 
     return kept
 
 
-def _districts(assets: pl.DataFrame, given: Material) -> TextArray | None:
-    """(m,) the latest known district of each judged row's asset; None where no asset has one."""
-    latest = assets.sort("known_at").unique("asset_id", keep="last")
-    known = dict(latest.select("asset_id", "district").drop_nulls().iter_rows())
-    if not known:
+def _districts(given: Material) -> TextArray | None:
+    """(m,) the district of each judged row's asset; None where no asset has one."""
+    if not any(given.districts):
         return None
-    spine = given.features.spine
-    names: TextArray = np.array([known.get(asset, "") for asset in spine.assets], dtype=object)
-    return names[spine.asset[given.labels.rows[given.parts.test]]]
+    names: TextArray = np.array(given.districts, dtype=object)
+    return names[given.features.spine.asset[given.labels.rows[given.parts.test]]]

@@ -12,8 +12,9 @@ from contracts.tables import SCORES
 def climatology_scores(features: Features, *, hazard: str, horizon_hours: int, why: str) -> pd.DataFrame:
     """Rows of the scores table from the hazard's climatology feature, marked degraded.
 
-    Nothing is known about how far off it may be, so the interval is the whole of 0..1 and no band is called.
-    Where even the climatology is not known, the probability is 0 of an empty history and says no more than that.
+    Nothing is known about how severe an incident is, nor about how far off the climatology may be, so the severity is
+    empty, the interval is the whole of 0..1 and no band is called. Where even the climatology is not known, the
+    probability is 0 of an empty history and says no more than that.
     """
     probability = np.nan_to_num(features.column(f"{hazard}_climatology").astype(np.float64), nan=0.0)
     where = features.spine.frame()
@@ -25,6 +26,8 @@ def climatology_scores(features: Features, *, hazard: str, horizon_hours: int, w
         "probability": probability,
         "low": 0.0,
         "high": 1.0,
+        "expected_count": -np.log1p(-np.minimum(probability, 1 - 1e-9)),
+        "expected_severity": np.nan,
         "baseline": probability,
         "band": "low",
         "drivers": "",

@@ -55,6 +55,15 @@ class History:
         times, incidents = self._scan("metric", "observed_at"), self.tables.incidents
         return first_instant(times, incidents, self.pilot, history_days=history_days, end=until)
 
+    def recent(self, as_of: datetime) -> Tables:
+        """What forecasts as of one instant are made from: no reading from before the longest look back but the static
+        metrics', which are in it twice; that changes nothing."""
+        from features import reads_from
+
+        readings = pl.concat([self.tables.readings, self.read(reads_from(self.pilot, as_of), as_of)])
+        known = [frame.filter(pl.col("known_at") <= as_of) for frame in (self.tables.incidents, self.tables.assets)]
+        return Tables(readings, *known)
+
     def values(self, part: Slice) -> Float32Array:
         """The features of one slice of a spine."""
         from features import build_slice

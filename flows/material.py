@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.params import Params
 from contracts.pilot import Pilot
-from contracts.results import Features, Labels
+from contracts.results import Features, FloatArray, Labels
+from contracts.worth import Worth
 from flows.artefacts import TrainingSet, load_training_set
 from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
@@ -24,13 +25,14 @@ if TYPE_CHECKING:  # importing the models room costs seconds, and only those who
 
 @dataclass(frozen=True)
 class Material:
-    """`parts` are positions into `labels`; `provenance` holds JSON values only."""
+    """`parts` are positions into `labels`; `districts`: of each asset of the spine; `provenance`: JSON values only."""
 
     features: Features
     labels: Labels
     parts: Parts
     params: Params
     alerts_per_day: float
+    districts: tuple[str, ...]
     provenance: Mapping[str, Any]
 
 
@@ -69,6 +71,7 @@ def material_of(
         parts=split_parts(spine.as_of[labels.rows], params.split, horizon_hours=labels.horizon_hours),
         params=params.model_copy(update={"train": params.train.of(hazard)}),
         alerts_per_day=pilot.hazards[hazard].alerts_per_day,
+        districts=training.districts,
         provenance=provenance,
     )
 
@@ -85,6 +88,7 @@ def fit(given: Material, *, learn: Learner) -> Fitted:
         calibrate_params=given.params.calibrate,
         alerts_per_day=given.alerts_per_day,
         provenance=given.provenance,
+        districts=given.districts,
         learn=learn,
     )
 
@@ -94,6 +98,23 @@ def judge_rows(model: RiskModel, given: Material) -> Trial:
     from models.fit import trial_on_test
 
     return trial_on_test(model, given.features, given.labels, parts=given.parts, alerts_per_day=given.alerts_per_day)
+
+
+def judge_worth(model: RiskModel, trial: Trial, given: Material, *, truth: FloatArray | None, timezone: str) -> Worth:
+    """What the scored test part is worth to those who act on it; truth: the rows' true risk, where it is known."""
+    from models.worth import worth_of_trial
+
+    return worth_of_trial(
+        model,
+        trial,
+        given.features,
+        given.labels,
+        parts=given.parts,
+        districts=given.districts,
+        timezone=timezone,
+        params=given.params.evaluate,
+        truth=truth,
+    )
 
 
 def git_revision(home: Path) -> str:

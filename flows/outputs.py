@@ -47,6 +47,10 @@ class Outputs:
         """The whole Evaluation: intervals, baselines, reliability."""
         return self.state / "evaluations" / self.pilot / f"{hazard}.json"
 
+    def worth(self, hazard: str) -> Path:
+        """What the forecasts are worth to those who act on them: budgets, fair shares, coverage."""
+        return self.state / "evaluations" / self.pilot / f"{hazard}.worth.json"
+
     def fitted(self, hazard: str) -> Path:
         """What training showed beside the model: trees, unused features, importance."""
         return self.state / "models" / self.pilot / f"{hazard}.json"

@@ -10,6 +10,7 @@ import pandas as pd
 
 from contracts.errors import NotFound
 from contracts.results import Decision, QualityReport, RuleCount
+from contracts.worth import read_worth
 from flows.artefacts import read_json
 from flows.judging import read_evaluation
 from flows.outputs import Outputs
@@ -33,6 +34,7 @@ def report_inputs(settings: Settings, name: str, *, now: datetime) -> ReportInpu
         raise NotFound("no scores", where=str(outputs.scores), fix="run the score stage first")
     found = {hazard: outputs.evaluation(hazard) for hazard in pilot.hazards if outputs.evaluation(hazard).is_file()}
     decided = {hazard: outputs.decision(hazard) for hazard in found if outputs.decision(hazard).is_file()}
+    valued = {hazard: outputs.worth(hazard) for hazard in found if outputs.worth(hazard).is_file()}
     reached = {hazard: outputs.attainable(hazard) for hazard in found if outputs.attainable(hazard).is_file()}
     return ReportInputs(
         pilot=pilot,
@@ -40,6 +42,7 @@ def report_inputs(settings: Settings, name: str, *, now: datetime) -> ReportInpu
         scores=pd.read_parquet(outputs.scores / "scores.parquet"),
         assets=pd.read_parquet(outputs.scores / "assets.parquet"),
         evaluations={hazard: read_evaluation(_json(path)) for hazard, path in found.items()},
+        worths={hazard: read_worth(_json(path)) for hazard, path in valued.items()},
         decisions={hazard: _decision(_json(path)) for hazard, path in decided.items()},
         quality=_quality(outputs),
         attainable={hazard: SkillRow(hazard=hazard, **_json(path)) for hazard, path in reached.items()},

@@ -51,12 +51,15 @@ def alarm_bands(probability: FloatArray, *, days: float, alerts_per_day: float) 
         raise NotEnoughData("no calibration row to set alarm bands on", where="bands")
     shares = (ELEVATED_TIMES_BUDGET, 1.0, EXTREME_TIMES_BUDGET)
     falling = np.sort(probability)[::-1]
-    elevated, high, extreme = (_threshold(falling, budget=share * alerts_per_day * days) for share in shares)
+    elevated, high, extreme = (budget_threshold(falling, budget=share * alerts_per_day * days) for share in shares)
     return Bands(elevated=elevated, high=high, extreme=extreme)
 
 
-def _threshold(falling: FloatArray, *, budget: float) -> float:
-    """The least value that at most `budget` rows reach. Equal rows are alerted together or not at all."""
+def budget_threshold(falling: FloatArray, *, budget: float) -> float:
+    """The least value that at most `budget` rows reach; above all where that is none. falling: sorted, not empty.
+
+    Equal rows are alerted together or not at all.
+    """
     allowed = int(budget)
     if allowed >= len(falling):
         return float(falling[-1])

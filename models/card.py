@@ -5,6 +5,16 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from contracts.results import Decision, Estimate, Evaluation
+from contracts.worth import Worth
+from models.card_worth import (
+    FORBIDDEN,
+    INTENDED,
+    budget_text,
+    coverage_text,
+    failure_modes,
+    fairness_text,
+    groups_table,
+)
 from models.fit import Fitted
 
 SHOWN = {
@@ -19,7 +29,7 @@ SHOWN = {
 }
 
 
-def model_card(name: str, fitted: Fitted, evaluation: Evaluation, decision: Decision) -> str:
+def model_card(name: str, fitted: Fitted, evaluation: Evaluation, worth: Worth, decision: Decision) -> str:
     """What the model is, on what it was made, how good it is against what, and what it is not for."""
     model = fitted.model
     sections = [
@@ -33,18 +43,17 @@ def model_card(name: str, fitted: Fitted, evaluation: Evaluation, decision: Deci
         f"## Skill\n{evaluation.rows:,} rows of the {evaluation.part} part, {evaluation.incidents:,} with an incident "
         f"({100 * evaluation.base_rate:.3f} %). In brackets: 95 % block-bootstrap interval.\n\n" + _table(evaluation),
         "## Calibration\n" + _reliability(evaluation),
-        "## Alarm bands\n"
-        f"elevated from {model.bands.elevated:.4g}, high (an alert) from {model.bands.high:.4g}, "
-        f"extreme from {model.bands.extreme:.4g}.",
+        "## Calibration by district and season\n" + groups_table(worth),
+        "## Alarm budget\n"
+        f"Bands: elevated from {model.bands.elevated:.4g}, high (an alert) from {model.bands.high:.4g}, "
+        f"extreme from {model.bands.extreme:.4g}.\n\n" + budget_text(worth),
+        "## Who is warned, who is disturbed\n" + fairness_text(worth),
+        "## Intervals\n" + coverage_text(worth),
         "## What it listens to\n" + _importance(fitted),
         "## Release decision\n" + "\n".join(f"- {reason}" for reason in decision.reasons),
-        "## Limits\n"
-        f"- The {100 * model.interval.level:.0f} % interval covers the level of the risk, not what the model misses "
-        "for a single place and hour.\n"
-        "- Places, metrics or seasons that the training time did not have are extrapolation.\n"
-        "- It forecasts reported incidents: where reporting is poor, the risk is understated.",
-        "## Intended use\nSupport for people who decide where to look first. Not for automatic sanction, dispatch "
-        "without a person, or judging a single person or company.",
+        "## Known failure modes\n" + "\n".join(f"- {text}" for text in failure_modes(worth)),
+        "## Intended use\n" + INTENDED,
+        "## Forbidden use\n" + "\n".join(f"- {text}" for text in FORBIDDEN),
     ]
     return "\n\n".join(sections) + "\n"
 

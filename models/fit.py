@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
@@ -10,16 +10,20 @@ import lightgbm as lgb
 import numpy as np
 
 from contracts.params import CalibrateParams, TrainParams
-from contracts.results import Features, FloatArray, Labels
+from contracts.results import Features, FloatArray, Labels, Spine
 from models.bands import alarm_bands
 from models.baselines import baseline_probabilities
-from models.calibrate import fit_calibrator, fit_interval
+from models.calibrate import fit_calibrator
+from models.counts import district_weeks, fit_relative_variance, windows_per_incident
 from models.evaluation import Judged
 from models.explain import usual_values
+from models.intervals import fit_interval
 from models.pyfunc import raw_scores
+from models.refit import refit_forecasts
 from models.risk_model import RiskModel
 from models.split import HOUR, Parts
 from models.train import Ensemble, train
+from models.where import Where
 
 DAY_HOURS = 24.0
 
@@ -50,6 +54,7 @@ def fit_risk_model(
     calibrate_params: CalibrateParams,
     alerts_per_day: float,
     provenance: Mapping[str, Any],
+    districts: Sequence[str] = (),
     learn: Learner = train,
 ) -> Fitted:
     """Train on `parts.train`, calibrate and set bands on `parts.calibrate`; `parts.test` is not looked at.
@@ -57,6 +62,7 @@ def fit_risk_model(
     Args:
         parts: positions into `labels`.
         provenance: what the caller knows about the data (instant, store versions, code revision); JSON values.
+        districts: of each asset of the spine, for intervals of counts; none: the whole area is one.
         learn: what trains the ensemble.
 
     Raises:
@@ -80,9 +86,13 @@ def fit_risk_model(
         interval=fit_interval(
             probability,
             occurred,
+            refitted=refit_forecasts(
+                features, labels, parts=parts, ensemble=ensemble, calibrator=calibrator, config=train_params
+            ),
             level=calibrate_params.interval,
-            calibration_slope=calibrator.slope,
         ),
+        count_variance=_count_variance(probability, labels, features.spine, parts, districts),
+        mean_severity=float(labels.severity[parts.train].sum() / labels.count[parts.train].sum()),
         bands=alarm_bands(probability, days=days, alerts_per_day=alerts_per_day),
         infos=features.infos,
         spec_hash=features.spec_hash,
@@ -96,6 +106,21 @@ def fit_risk_model(
     )
     shares = {name: float(gain / total) for name, gain in zip(features.names, ensemble.importance, strict=True)}
     return Fitted(model, ensemble.trees, ensemble.stopped_early, ensemble.unused, shares)
+
+
+def _count_variance(
+    probability: FloatArray, labels: Labels, spine: Spine, parts: Parts, districts: Sequence[str]
+) -> float:
+    here = spine.take(labels.rows[parts.calibrate])
+    where = Where.of(here.asset, districts or [""] * len(spine.assets))
+    groups = district_weeks(
+        probability,
+        labels.count[parts.calibrate],
+        district=where.district,
+        as_of=here.as_of,
+        horizon_over_cadence=windows_per_incident(here.as_of, labels.horizon_hours),
+    )
+    return fit_relative_variance(groups)
 
 
 @dataclass(frozen=True)

@@ -10,22 +10,20 @@ import numpy as np
 
 from contracts.params import EvaluateParams
 from contracts.results import Evaluation, FloatArray
+from contracts.worth import Worth
 from models.blocks import draw_blocks
+from models.canvas import INK, MODEL, OTHERS, canvas, caption, saved
 from models.evaluation import Judged, row_losses
+from models.plots_worth import budget_figure, cost_figure, groups_figure
 
 if TYPE_CHECKING:
-    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
-
-INK, MODEL, OTHERS, GRID = "#22303c", "#c8452f", ("#4a7fb5", "#7d9c4f", "#8d7bb0", "#b58a3c"), "#d9dee3"
-SIZE_INCHES = (6.4, 4.2)
-DPI = 130
-KOREAN_FONTS = ("Noto Sans CJK KR", "Noto Sans KR", "NanumGothic", "Malgun Gothic", "AppleGothic")
 
 
 def plot_all(
     folder: Path,
     evaluation: Evaluation,
+    worth: Worth,
     judged: Judged,
     *,
     probability: FloatArray,
@@ -41,13 +39,16 @@ def plot_all(
         "skill": skill_figure(evaluation),
         "over_time": over_time_figure(judged, probability, baselines=baselines, params=params),
         "drivers": drivers_figure(evaluation.hazard, importance, words=words),
+        "budget": budget_figure(worth),
+        "costs": cost_figure(worth),
+        "groups": groups_figure(worth),
     }
-    return tuple(_saved(figure, folder / f"{name}.png") for name, figure in figures.items())
+    return tuple(saved(figure, folder / f"{name}.png") for name, figure in figures.items())
 
 
 def reliability_figure(evaluation: Evaluation) -> Figure:
     """Observed rate against mean forecast, bins of equal row counts, with 95 % Wilson intervals; log axes."""
-    figure, axes = _canvas(f"{evaluation.hazard}: do the forecasts come true?")
+    figure, axes = canvas(f"{evaluation.hazard}: do the forecasts come true?")
     bins = evaluation.reliability
     predicted, observed, rows = (np.array([getattr(b, k) for b in bins]) for k in ("predicted", "observed", "rows"))
     low, high = _wilson(observed, rows)
@@ -66,7 +67,7 @@ def reliability_figure(evaluation: Evaluation) -> Figure:
 
 def skill_figure(evaluation: Evaluation) -> Figure:
     """Log loss skill over the training base rate, model and baselines, with 95 % block-bootstrap intervals."""
-    figure, axes = _canvas(f"{evaluation.hazard}: skill on the {evaluation.part} part")
+    figure, axes = canvas(f"{evaluation.hazard}: skill on the {evaluation.part} part")
     everyone = {"model": evaluation.scores, **evaluation.baselines}
     names = sorted(everyone, key=lambda name: everyone[name]["log_loss_skill"].value)
     for at, name in enumerate(names):
@@ -89,7 +90,7 @@ def over_time_figure(
     """Log loss skill of each block of days against climatology (or the first baseline)."""
     from matplotlib.dates import ConciseDateFormatter
 
-    figure, axes = _canvas(f"{judged.hazard}: skill over time")
+    figure, axes = canvas(f"{judged.hazard}: skill over time")
     blocks = draw_blocks(judged.as_of, params)
     reference = "climatology" if "climatology" in baselines else next(iter(baselines))
     zero = blocks.sums(row_losses(baselines[reference], judged.occurred)["log_loss"])
@@ -112,51 +113,13 @@ def over_time_figure(
 
 def drivers_figure(hazard: str, importance: Mapping[str, float], *, words: Mapping[str, str], top: int = 12) -> Figure:
     """Share of the total gain of the most important features, named in words."""
-    figure, axes = _canvas(f"{hazard}: what the model listens to")
+    figure, axes = canvas(f"{hazard}: what the model listens to")
     names = sorted(importance, key=lambda name: importance[name])[-top:]
     axes.barh(range(len(names)), [100 * importance[name] for name in names], color=MODEL, alpha=0.85)
     axes.set(yticks=range(len(names)), xlabel="share of the total gain, %")
     axes.set_yticklabels([_short(caption(words.get(name, name), fallback=name)) for name in names], fontsize=8)
     axes.grid(axis="y", visible=False)
     return figure
-
-
-def caption(text: str, *, fallback: str) -> str:
-    """`text` where the fonts at hand can draw it, else `fallback`: no boxes instead of Korean letters."""
-    return text if text.isascii() or korean_font() else fallback
-
-
-def korean_font() -> str:
-    """The first installed font with Korean letters, or empty."""
-    from matplotlib.font_manager import fontManager
-
-    installed = {font.name for font in fontManager.ttflist}
-    return next((name for name in KOREAN_FONTS if name in installed), "")
-
-
-def _canvas(title: str) -> tuple[Figure, Axes]:
-    from matplotlib.backends.backend_agg import FigureCanvasAgg
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=SIZE_INCHES, dpi=DPI, layout="constrained")
-    FigureCanvasAgg(figure)
-    axes = figure.add_subplot()
-    axes.set_title(title, loc="left", color=INK, fontsize=11, fontweight="bold")
-    axes.grid(color=GRID, linewidth=0.7)
-    axes.set_axisbelow(True)
-    axes.spines[["top", "right"]].set_visible(False)
-    return figure, axes
-
-
-def _saved(figure: Figure, path: Path) -> Path:
-    """Without the writing program's name and date, so that equal pictures are equal bytes."""
-    if font := korean_font():
-        from matplotlib.text import Text
-
-        for text in figure.findobj(Text):
-            text.set_fontfamily([font, "DejaVu Sans"])
-    figure.savefig(path, metadata={"Software": None})
-    return path
 
 
 def _short(text: str, limit: int = 44) -> str:

@@ -73,19 +73,43 @@ def calibrated(calibrator: Mapping[str, Any], raw: FloatArray) -> FloatArray:
     return sigmoid(raw)
 
 
-def risk_interval(
-    table: Mapping[str, Any], probability: FloatArray, seed_spread: FloatArray
-) -> tuple[FloatArray, FloatArray]:
-    """Lower and upper end, each (n,). Half widths are log odds, added in quadrature to the spread over seeds.
-
-    table: {"centre", "below", "above": lists over log odds, "spread_factor": number}.
-    """
+def risk_interval(table: Mapping[str, Any], probability: FloatArray) -> tuple[FloatArray, FloatArray]:
+    """Lower and upper end, each (n,). table: {"centre", "below", "above": half widths as log odds over log odds}."""
     centre = log_odds(probability)
-    wider = (table["spread_factor"] * seed_spread) ** 2
-    below = np.sqrt(np.interp(centre, table["centre"], table["below"]) ** 2 + wider)
-    above = np.sqrt(np.interp(centre, table["centre"], table["above"]) ** 2 + wider)
-    low, high = sigmoid(centre - below), sigmoid(centre + above)
+    low = sigmoid(centre - np.interp(centre, table["centre"], table["below"]))
+    high = sigmoid(centre + np.interp(centre, table["centre"], table["above"]))
     return np.minimum(low, probability), np.maximum(high, probability)
+
+
+def count_interval(
+    expected: FloatArray, relative_variance: float, *, level: float = 0.9
+) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Fewest and most incidents, each (n,), that a group of forecasts leaves open: the central interval of a negative
+    binomial count of this mean and variance mean + relative_variance * mean^2. It holds at least `level`."""
+    most = int(
+        np.ceil(
+            expected.max(initial=0) * (1 + 12 * np.sqrt(relative_variance)) + 12 * np.sqrt(expected.max(initial=0)) + 20
+        )
+    )
+    reached = np.cumsum(count_chances(expected, relative_variance, most), axis=1)
+    low = (reached < (1 - level) / 2).sum(axis=1)
+    return low, np.minimum((reached < (1 + level) / 2).sum(axis=1), most)
+
+
+def count_chances(expected: FloatArray, relative_variance: float, most: int) -> FloatArray:
+    """(n, most + 1) chance of 0, 1, ... `most` incidents; Poisson where relative_variance is 0."""
+    mean = np.maximum(np.asarray(expected, dtype=np.float64), SMALLEST)
+    excess = relative_variance * mean
+    none = -np.log1p(excess) / relative_variance if relative_variance > 0 else -mean
+    steps = np.arange(1, most + 1)
+    ratio = (1.0 + relative_variance * (steps - 1)) / steps  # of two neighbouring chances, times mean / (1 + excess)
+    logs = np.cumsum(np.log(ratio) + np.log(mean / (1.0 + excess))[:, None], axis=1)
+    return np.asarray(np.exp(np.concatenate([np.zeros((len(mean), 1)), logs], axis=1) + none[:, None]))
+
+
+def expected_counts(probability: FloatArray) -> FloatArray:
+    """(n,) incidents to be expected where at least one has this probability and they come independently (Poisson)."""
+    return np.asarray(-np.log1p(-probability))
 
 
 def band_names(bands: Mapping[str, float], probability: FloatArray) -> npt.NDArray[np.object_]:
@@ -111,7 +135,7 @@ class Released:
         return cls(tuple(info["name"] for info in document["features"]), boosters, document)
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Columns probability, low, high, band; one row for each row of `frame`, its index kept.
+        """Columns probability, low, high, band, expected_count, expected_severity; one row a row, its index kept.
 
         Raises:
             ValueError: a feature is missing, or a value is infinite.
@@ -124,22 +148,19 @@ class Released:
             raise ValueError("infinite feature values; use NaN where nothing is known")
         raw = raw_scores(self.boosters, values)
         probability = calibrated(self.document["calibrator"], raw.mean(axis=0))
-        low, high = risk_interval(self.document["interval"], probability, seed_spread(raw))
+        low, high = risk_interval(self.document["interval"], probability)
         band = band_names(self.document["bands"], probability)
+        count = expected_counts(probability)
         columns = {"probability": probability, "low": low, "high": high, "band": band}
+        columns |= {"expected_count": count, "expected_severity": count * self.document["mean_severity"]}
         return pd.DataFrame(columns, index=frame.index)
-
-
-def seed_spread(raw: FloatArray) -> FloatArray:
-    """(n,) standard deviation over seeds; 0 with a single seed."""
-    return np.asarray(raw.std(axis=0, ddof=1)) if len(raw) > 1 else np.zeros(raw.shape[1])
 
 
 if not __package__:  # run by MLflow as a file of its own, not imported as a module of the platform
     import mlflow
 
     class ReleasedModel(mlflow.pyfunc.PythonModel):  # type: ignore[misc,name-defined,unused-ignore]
-        """Input: a frame of the features, named as in the signature. Output: probability, low, high, band."""
+        """Input: a frame of the features, named as in the signature. Output: the columns of `Released.score`."""
 
         def load_context(self, context: Any) -> None:
             self.released = Released.from_folder(Path(context.artifacts["model"]))

@@ -20,12 +20,13 @@ from contracts.results import FeatureInfo, Features, FloatArray, IntArray
 from contracts.tables import SCORES
 from models.bands import Bands
 from models.baselines import climatology
-from models.calibrate import Calibrator, IntervalTable
+from models.calibrate import Calibrator
 from models.explain import UsualValues, drivers
-from models.pyfunc import MANIFEST, raw_scores, seed_spread, verified_files
+from models.intervals import IntervalTable
+from models.pyfunc import MANIFEST, expected_counts, raw_scores, verified_files
 from models.train import check_finite, parse_booster
 
-FORMAT = 1
+FORMAT = 2
 EXPLAINED_ROWS = 2_000
 
 
@@ -34,8 +35,9 @@ class RiskModel:
     """Everything a forecast needs, frozen.
 
     boosters: LightGBM text, one a seed. infos: the features in order; `spec_hash` is that of their specification.
-    base_rate: of the training part. provenance: where it came from, JSON values only (`fitted_until` is the instant
-    up to which its labels saw incidents).
+    count_variance: relative variance of a district's weekly count. mean_severity: of one incident, and base_rate: both
+    of the training part. provenance: where it came from, JSON values only (`fitted_until` is the instant up to which
+    its labels saw incidents).
     """
 
     hazard: str
@@ -43,6 +45,8 @@ class RiskModel:
     boosters: tuple[str, ...]
     calibrator: Calibrator
     interval: IntervalTable
+    count_variance: float
+    mean_severity: float
     bands: Bands
     infos: tuple[FeatureInfo, ...]
     spec_hash: str
@@ -66,9 +70,8 @@ class RiskModel:
         """
         values = self.aligned(features).values
         check_finite(values, self.names)
-        raw = raw_scores(self.parsed, values)
-        probability = self.calibrator.apply(raw.mean(axis=0))
-        return (probability, *self.interval.apply(probability, seed_spread(raw)))
+        probability = self.calibrator.apply(raw_scores(self.parsed, values).mean(axis=0))
+        return (probability, *self.interval.apply(probability))
 
     def aligned(self, features: Features) -> Features:
         """These rows with exactly the model's features, in its order; raises as `predict`."""
@@ -111,6 +114,8 @@ class RiskModel:
             boosters=tuple(files[name].decode("utf-8") for name in document["boosters"]),
             calibrator=Calibrator.from_json(document["calibrator"]),
             interval=IntervalTable.from_json(document["interval"]),
+            count_variance=document["count_variance"],
+            mean_severity=document["mean_severity"],
             bands=Bands.from_json(document["bands"]),
             infos=tuple(FeatureInfo(**info) for info in document["features"]),
             spec_hash=document["spec_hash"],
@@ -145,6 +150,8 @@ class RiskModel:
             "boosters": list(texts),
             "calibrator": self.calibrator.to_json(),
             "interval": self.interval.to_json(),
+            "count_variance": self.count_variance,
+            "mean_severity": self.mean_severity,
             "bands": self.bands.to_json(),
             "features": [asdict(info) for info in self.infos],
             "spec_hash": self.spec_hash,
@@ -184,6 +191,8 @@ def score(
         "probability": probability,
         "low": low,
         "high": high,
+        "expected_count": expected_counts(probability),
+        "expected_severity": expected_counts(probability) * model.mean_severity,
         "baseline": climatology(features, model.hazard, rows, base_rate=model.base_rate),
         "band": pd.Series(model.bands.names(probability), dtype="str"),
         "drivers": pd.Series(_drivers(model, features, probability, explained_rows), dtype="str"),

@@ -11,7 +11,7 @@ from zoneinfo import ZoneInfo
 from contracts.pilot import Pilot
 from contracts.replay import MODEL, NOBODY, MonthJudged, Replayed
 from contracts.results import Decision, Estimate
-from reporting.page import environment
+from reporting.page import template
 
 PICTURES = ("skill", "cumulative", "calibration", "champions", "base_rate")
 WORDS = {
@@ -42,19 +42,15 @@ class BacktestPage:
 def render_backtest(page: BacktestPage) -> str:
     """The whole page as text."""
     zone = ZoneInfo(page.pilot.timezone)
-    return (
-        environment()
-        .get_template("backtest.html.j2")
-        .render(
-            pilot=page.pilot,
-            made_at=f"{page.made_at.astimezone(zone):%Y-%m-%d %H:%M}",
-            hazards=[_hazard(page, found, zone) for found in page.replayed],
-            refused={page.pilot.hazards[hazard].label or hazard: why for hazard, why in page.refused.items()},
-            seeds=page.seeds,
-            every_months=page.every_months,
-            words=WORDS,
-            pictures=PICTURES,
-        )
+    return template("backtest.html.j2").render(
+        pilot=page.pilot,
+        made_at=f"{page.made_at.astimezone(zone):%Y-%m-%d %H:%M}",
+        hazards=[_hazard(page, found, zone) for found in page.replayed],
+        refused={page.pilot.hazards[hazard].label or hazard: why for hazard, why in page.refused.items()},
+        seeds=page.seeds,
+        every_months=page.every_months,
+        words=WORDS,
+        pictures=PICTURES,
     )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from html import escape
 
 from contracts.results import ReliabilityBin
+from contracts.worth import CostPoint, GroupReliability
 from reporting.geometry import Ring
 
 RAMP = ("#fff5d6", "#fedc91", "#fdae5c", "#f4713c", "#d13a2a", "#8c1029")  # light to dark, readable without hue
@@ -113,6 +114,73 @@ def skill_bars(rows: Sequence[tuple[str, float, float, float]], *, width: int = 
     return _svg(width, height, "".join(parts), label="log-loss skill")
 
 
+def ratio_lines(groups: Sequence[GroupReliability], *, width: int = 430) -> str:
+    """Observed over forecast of each group with its interval; 1 is right, to the left the risk was overstated."""
+    top = max([1.6] + [group.ratio.high for group in groups if group.ratio])
+    left, right, step = 158, 46, 24
+    span = (width - left - right) / top
+    height = step * len(groups) + 30
+    parts = [
+        f'<line x1="{left + v * span:.1f}" y1="4" x2="{left + v * span:.1f}" y2="{height - 22}" '
+        f'stroke="{MUTED if v == 1 else GRID}"/><text x="{left + v * span:.1f}" y="{height - 6}" '
+        f'text-anchor="middle">{v:g}</text>'
+        for v in (0, 0.5, 1, 1.5, 2)
+        if v <= top
+    ]
+    for i, group in enumerate(groups):
+        middle = 16 + step * i
+        parts.append(f'<text x="{left - 10}" y="{middle + 4}" text-anchor="end">{escape(group.group)}</text>')
+        if group.ratio is None:
+            parts.append(f'<text x="{left + 6}" y="{middle + 4}" fill="{MUTED}">too few to say</text>')
+            continue
+        low, value, high = (left + v * span for v in (group.ratio.low, group.ratio.value, group.ratio.high))
+        parts.append(
+            f'<line x1="{low:.1f}" y1="{middle}" x2="{high:.1f}" y2="{middle}" stroke="{MODEL}" stroke-width="3" '
+            f'stroke-opacity=".45"/><circle cx="{value:.1f}" cy="{middle}" r="5" fill="{MODEL}"/>'
+            f'<text x="{width - right + 8}" y="{middle + 4}">{group.ratio.value:.2f}</text>'
+        )
+    return _svg(width, height, "".join(parts), label="observed over forecast")
+
+
+def cost_lines(points: Sequence[CostPoint], *, width: int = 430, height: int = 220) -> str:
+    """Cost as a share of the cheaper of never and always, over what a miss costs (log scale); lower is better."""
+    shown = [p for p in points if 0.03 * p.always < p.never < 30 * p.always]
+    if len(shown) < 2:
+        return ""
+    left, top, right, bottom = 48, 12, 26, 44
+    first, last = math.log(shown[0].ratio), math.log(shown[-1].ratio)
+    highest = 1.3
+
+    def x(ratio: float) -> float:
+        return left + (math.log(ratio) - first) / (last - first) * (width - left - right)
+
+    def y(share: float) -> float:
+        return top + (1 - min(share, highest) / highest) * (height - top - bottom)
+
+    parts = [
+        f'<line x1="{left}" y1="{y(v):.1f}" x2="{width - right}" y2="{y(v):.1f}" stroke="{GRID}"/>'
+        f'<text x="{left - 6}" y="{y(v) + 4:.1f}" text-anchor="end">{100 * v:.0f} %</text>'
+        for v in (0, 0.5, 1.0)
+    ]
+    parts += [
+        f'<text x="{x(p.ratio):.1f}" y="{height - bottom + 16}" text-anchor="middle">{p.ratio:,.6g}</text>'
+        for p in shown[:: max(1, len(shown) // 4)]
+    ]
+    for colour_, name, thick in (("#9fb4c7", "climatology", 2), (MODEL, "model", 3)):
+        line = " ".join(f"{x(p.ratio):.1f},{y(getattr(p, name) / min(p.never, p.always)):.1f}" for p in shown)
+        parts.append(f'<polyline points="{line}" fill="none" stroke="{colour_}" stroke-width="{thick}"/>')
+    for at, (colour_, name) in enumerate(((MODEL, "Foresafe model"), ("#9fb4c7", "climatology"))):
+        y0 = height - bottom - 30 + 16 * at
+        parts.append(
+            f'<rect x="{left + 8}" y="{y0 - 5}" width="16" height="4" fill="{colour_}"/>'
+            f'<text x="{left + 30}" y="{y0 + 1}">{name}</text>'
+        )
+    parts.append(
+        f'<text x="{width / 2}" y="{height - 8}" text-anchor="middle">a miss costs so many false alarms</text>'
+    )
+    return _svg(width, height, "".join(parts), label="cost of acting")
+
+
 def legend(edges: Sequence[tuple[float, str]]) -> str:
     """The map's colours with what they mean: (strength, words)."""
     step = 96
@@ -126,8 +194,13 @@ def legend(edges: Sequence[tuple[float, str]]) -> str:
 
 def percent(p: float) -> str:
     """A probability as people read it: 12 %, 1.3 %, 0.04 %."""
-    digits = 0 if p >= 0.1 else 1 if p >= 0.01 else 2 if p >= 0.001 else 3
+    digits = 0 if p >= 0.1 or p == 0 else 1 if p >= 0.01 else 2 if p >= 0.001 else 3
     return f"{100 * p:.{digits}f} %"
+
+
+def hours(value: float | None) -> str:
+    """A duration as people read it: 5 h, 4.2 days; a dash where there is none."""
+    return "–" if value is None else f"{value:.0f} h" if value < 72 else f"{value / 24:.1f} days"
 
 
 def _svg(width: float, height: float, body: str, *, label: str) -> str:

@@ -1,4 +1,4 @@
-"""How a page is made from its template: strict about names, escaped."""
+"""A template of this room, ready to be filled: strict about names, and everything filled in is escaped."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ import jinja2
 from reporting import charts
 
 
-def environment() -> jinja2.Environment:
-    """The templates of this room; `percent` shows a probability as people read it."""
-    made = jinja2.Environment(
+def template(name: str) -> jinja2.Template:
+    """`name` lies in `templates/`. Filters: `percent` and `hours` show numbers as people read them."""
+    environment = jinja2.Environment(
         loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
         autoescape=True,
         undefined=jinja2.StrictUndefined,
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters["percent"] = charts.percent
-    return made
+    environment.filters |= {"percent": charts.percent, "hours": charts.hours}
+    return environment.get_template(name)

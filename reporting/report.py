@@ -11,11 +11,14 @@ from zoneinfo import ZoneInfo
 import pandas as pd
 from markupsafe import Markup
 
+from contracts.alarm_rate import PEAK_AT_ONCE
 from contracts.pilot import Pilot
 from contracts.results import Decision, Evaluation, QualityReport
+from contracts.worth import Worth
 from reporting import charts
+from reporting.combined import combined_risk
 from reporting.geometry import cell_ring, outline
-from reporting.page import environment
+from reporting.page import template
 
 STEP = 2.5  # between two colours of the map
 BANDS = ("low", "elevated", "high", "extreme")
@@ -43,7 +46,8 @@ class ReportInputs:
     """All that the page shows.
 
     scores: SCORES columns, one forecast instant. assets: asset_id, name, district, lon, lat. quality: one a batch.
-    attainable: only where the truth is known (simulation). links: words -> where to go next.
+    worths: hazard -> what its forecasts are worth to those who act. attainable: only where the truth is known
+    (simulation). links: words -> where to go next.
     """
 
     pilot: Pilot
@@ -51,6 +55,7 @@ class ReportInputs:
     scores: pd.DataFrame
     assets: pd.DataFrame
     evaluations: Mapping[str, Evaluation]
+    worths: Mapping[str, Worth]
     decisions: Mapping[str, Decision]
     quality: Sequence[QualityReport]
     attainable: Mapping[str, SkillRow]
@@ -59,19 +64,16 @@ class ReportInputs:
 
 def render_report(inputs: ReportInputs) -> str:
     """The whole page as text."""
-    return (
-        environment()
-        .get_template("report.html.j2")
-        .render(
-            pilot=inputs.pilot,
-            as_of=_local(inputs.scores["as_of"].iloc[0], inputs.pilot) if len(inputs.scores) else "",
-            made_at=_local(inputs.made_at, inputs.pilot),
-            zone=inputs.pilot.timezone,
-            hazards=[_hazard_card(inputs, hazard) for hazard in sorted(set(inputs.scores["hazard"]))],
-            feeds=_feeds(inputs.quality),
-            refusals=_refusals(inputs.quality),
-            links=inputs.links,
-        )
+    return template("report.html.j2").render(
+        pilot=inputs.pilot,
+        as_of=_local(inputs.scores["as_of"].iloc[0], inputs.pilot) if len(inputs.scores) else "",
+        made_at=_local(inputs.made_at, inputs.pilot),
+        zone=inputs.pilot.timezone,
+        hazards=[_hazard_card(inputs, hazard) for hazard in sorted(set(inputs.scores["hazard"]))],
+        combined=_combined(inputs),
+        feeds=_feeds(inputs.quality),
+        refusals=_refusals(inputs.quality),
+        links=inputs.links,
     )
 
 
@@ -102,6 +104,32 @@ def _hazard_card(inputs: ReportInputs, hazard: str) -> dict[str, object]:
         "skill": Markup(charts.skill_bars(_skill_rows(evaluation))) if evaluation else "",
         "attainable": inputs.attainable.get(hazard),
         "decision": inputs.decisions.get(hazard),
+        **_worth_card(inputs.worths.get(hazard)),
+    }
+
+
+def _combined(inputs: ReportInputs) -> list[dict[str, object]]:
+    """The places of the highest risk over all hazards; none where there is one hazard only."""
+    if inputs.scores["hazard"].nunique() < 2:
+        return []
+    top = combined_risk(inputs.scores).head(5).merge(inputs.assets[["asset_id", "name", "district"]], how="left")
+    labels = {hazard: rule.label or hazard for hazard, rule in inputs.pilot.hazards.items()}
+    return [{**row, "leading": labels[row["leading_hazard"]]} for row in top.to_dict("records")]
+
+
+def _worth_card(worth: Worth | None) -> dict[str, object]:
+    """What the page shows of it: the reliability of districts apart from that of seasons."""
+    if worth is None:
+        return {"worth": None}
+    kinds = {kind: [group for group in worth.reliability if group.kind == kind] for kind in ("district", "season")}
+    recall = {share.group: share for share in worth.fairness.shares}
+    return {
+        "worth": worth,
+        "districts": [{"reliability": group, "share": recall.get(group.group)} for group in kinds["district"]],
+        "seasons": kinds["season"],
+        "groups": Markup(charts.ratio_lines(worth.reliability)),
+        "costs": Markup(charts.cost_lines(worth.costs)),
+        "peak": PEAK_AT_ONCE,
     }
 
 

@@ -10,9 +10,11 @@ from functools import cache
 
 import numpy as np
 
-from contracts.params import CalibrateParams, SplitParams, TrainParams
-from contracts.results import FeatureInfo, Features, FloatArray, Labels, Spine
+from contracts.params import CalibrateParams, EvaluateParams, SplitParams, TrainParams
+from contracts.results import BoolArray, FeatureInfo, Features, FloatArray, IntArray, Labels, Spine
+from contracts.worth import Worth
 from models import Fitted, Parts, Trial, fit_risk_model, split_parts, trial_on_test
+from models.worth import worth_of_trial
 
 HAZARD = "chemical_release"
 FIRST = np.datetime64("2026-01-01T00:00:00", "us")
@@ -51,8 +53,16 @@ def city(*, assets: int = 40, days: int = 200, seed: int = 5, base: float = -5.2
     features = Features(spine, np.ascontiguousarray(values), INFOS, spec_hash="5f" * 32)
     hit = occurred.ravel()
     rows = np.arange(len(hit), dtype=np.int64)
-    labels = Labels(HAZARD, horizon_hours, rows, hit, hit.astype(np.int64), hit.astype(np.float64))
+    count = _counts(np.random.default_rng(seed + 1), truth.ravel(), hit)
+    labels = Labels(HAZARD, horizon_hours, rows, hit, count, count.astype(np.float64))
     return City(features, labels, truth.ravel())
+
+
+def _counts(random: np.random.Generator, truth: FloatArray, hit: BoolArray) -> IntArray:
+    """Poisson counts given that there is at least one: the first comes, the rest of the hour is as likely as before."""
+    expected = -np.log1p(-truth)
+    first = -np.log1p(-random.random(len(truth)) * truth)
+    return np.where(hit, 1 + random.poisson(np.maximum(expected - first, 0.0)), 0).astype(np.int64)
 
 
 def _wandering(random: np.random.Generator, hours: int, assets: int) -> FloatArray:
@@ -97,6 +107,26 @@ def walk() -> Walk:
     )
     trial = trial_on_test(fitted.model, town.features, town.labels, parts=parts, alerts_per_day=ALERTS_PER_DAY)
     return Walk(town, parts, fitted, trial)
+
+
+DISTRICTS = ("남구", "동구", "북구", "울주군")
+
+
+@cache
+def walk_worth() -> Worth:
+    """What the walk's forecasts are worth; its places are dealt out to four districts."""
+    walked = walk()
+    return worth_of_trial(
+        walked.fitted.model,
+        walked.trial,
+        walked.city.features,
+        walked.city.labels,
+        parts=walked.parts,
+        districts=[DISTRICTS[asset % 4] for asset in range(len(walked.city.features.spine.assets))],
+        timezone="Asia/Seoul",
+        params=EvaluateParams(replicates=50),
+        truth=walked.city.truth[walked.city.labels.rows[walked.parts.test]],
+    )
 
 
 def _info(name: str, words: str, unit: str) -> FeatureInfo:

@@ -35,26 +35,19 @@ def _roll(running, bins, more, t, enters, width):
 
 
 @compiled
-def _happen(running, t, starts, event, asset, amount):
-    """The events of hour t."""
-    for e in range(starts[t], starts[t + 1]):
-        i = abs(event[e]) - 1
-        running[asset[i]] += amount[i] if event[e] > 0 else -amount[i]
-
-
-@compiled
 def count_events(starts, event, asset, out):
     """out[t, a] = rows in the window."""
-    running, ones = np.zeros(out.shape[1], np.int64), np.ones(len(asset), np.int64)
+    running = np.zeros(out.shape[1], np.int64)
     for t in range(out.shape[0]):
-        _happen(running, t, starts, event, asset, ones)
+        for e in range(starts[t], starts[t + 1]):
+            running[asset[abs(event[e]) - 1]] += 1 if event[e] > 0 else -1
         for a in range(out.shape[1]):
             out[t, a] = running[a]
 
 
 @compiled
 def window_means(
-    total, count, more_total, more_count, starts, event, asset, own_total, own_count, lag, window, offset, reach,
+    total, count, more_total, more_count, starts, event, asset, own_total, lag, window, offset, reach,
     middle, fine, out,
 ):  # fmt: skip
     """out[t, a] = the window's mean, NaN without readings, from bins (hours, assets), changes, and rows' events.
@@ -70,8 +63,10 @@ def window_means(
     for t in range(out.shape[0]):
         _roll(sums, total, more_total, t, reach + t - stop, width)
         _roll(n, count, more_count, t, reach + t - stop, width)
-        _happen(sums, t, starts, event, asset, own_total)
-        _happen(n, t, starts, event, asset, own_count)
+        for e in range(starts[t], starts[t + 1]):
+            sign, i = (1, event[e] - 1) if event[e] > 0 else (-1, -event[e] - 1)
+            sums[asset[i]] += sign * own_total[i]
+            n[asset[i]] += sign
         for a in range(out.shape[1]):
             out[t, a] = np.float32(sums[a] / n[a] * unit + middle)
 
@@ -79,7 +74,7 @@ def window_means(
 @compiled
 def window_spreads(
     rough, squares, count, more_rough, more_squares, more_count, starts, event, asset, own_rough, own_squares,
-    own_count, lag, window, offset, reach, coarse, out,
+    lag, window, offset, reach, coarse, out,
 ):  # fmt: skip
     """out[t, a] = the window's population standard deviation, NaN without readings."""
     stop = max(lag, offset)
@@ -93,9 +88,11 @@ def window_spreads(
         _roll(sums, rough, more_rough, t, reach + t - stop, width)
         _roll(second, squares, more_squares, t, reach + t - stop, width)
         _roll(n, count, more_count, t, reach + t - stop, width)
-        _happen(sums, t, starts, event, asset, own_rough)
-        _happen(second, t, starts, event, asset, own_squares)
-        _happen(n, t, starts, event, asset, own_count)
+        for e in range(starts[t], starts[t + 1]):
+            sign, i = (1, event[e] - 1) if event[e] > 0 else (-1, -event[e] - 1)
+            sums[asset[i]] += sign * own_rough[i]
+            second[asset[i]] += sign * own_squares[i]
+            n[asset[i]] += sign
         for a in range(assets):
             centred = sums[a] / n[a]
             variance = second[a] / n[a] - centred * centred
@@ -103,7 +100,7 @@ def window_spreads(
 
 
 @compiled
-def window_counts(count, more_count, starts, event, asset, own_count, lag, window, offset, reach, out):
+def window_counts(count, more_count, starts, event, asset, lag, window, offset, reach, out):
     """out[t, a] = how many readings the window holds."""
     stop = max(lag, offset)
     width = max(offset + window - stop, 0)
@@ -111,7 +108,8 @@ def window_counts(count, more_count, starts, event, asset, own_count, lag, windo
     _fill_first(n, count, reach - stop, width)
     for t in range(out.shape[0]):
         _roll(n, count, more_count, t, reach + t - stop, width)
-        _happen(n, t, starts, event, asset, own_count)
+        for e in range(starts[t], starts[t + 1]):
+            n[asset[abs(event[e]) - 1]] += 1 if event[e] > 0 else -1
         for a in range(out.shape[1]):
             out[t, a] = n[a]
 

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from contracts.params import Params
-from contracts.results import Features
+from contracts.results import Features, Spine
+from contracts.tables import Tables
 from flows.artefacts import TrainingSet, save_training_set, write_json
 from flows.compute import Compute, computing
 from flows.places import outputs_of, params_of, pilot_of
@@ -88,8 +89,15 @@ def write_training_set(history: History, params: Params, folder: Path, *, comput
     }
     infos = feature_infos(pilot)
     unfilled = Features(spine, np.empty((0, len(infos)), np.float32), infos, spec_hash(pilot))
-    training = TrainingSet(unfilled, labels, until, history.versions)
+    training = TrainingSet(unfilled, labels, _districts(known, spine), until, history.versions)
     parts = list(plan_slices(spine, pilot, hours_a_slice=params.compute.hours_a_slice))
     portions = zip((part.rows for part in parts), compute.map(history.values, parts), strict=True)
     save_training_set(training, folder, portions=portions)
     return training
+
+
+def _districts(tables: Tables, spine: Spine) -> tuple[str, ...]:
+    """The latest known one of each asset; empty where there is none."""
+    latest = tables.assets.sort("known_at").unique("asset_id", keep="last")
+    known = dict(latest.select("asset_id", "district").drop_nulls().iter_rows())
+    return tuple(known.get(asset, "") for asset in spine.assets)

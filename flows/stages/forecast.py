@@ -13,7 +13,6 @@ from contracts.errors import NotFound
 from contracts.results import Features
 from flows.artefacts import replaced, write_json, write_text
 from flows.fallback import climatology_scores
-from flows.instants import data_instant
 from flows.places import hazard_names, outputs_of, pilot_of
 from flows.settings import Settings
 from flows.shown import report_inputs
@@ -36,13 +35,13 @@ def score(
         NotEnoughData: the store knows nothing by then. NotFound: with `released=False`, nothing was trained.
     """
     from features import build_features, scoring_spine
-    from ingest.store import Store
-    from reporting import geojson
+    from flows.history import History
+    from reporting import combined_risk, geojson
 
     pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
-    store = Store(outputs.store)
-    tables = store.snapshot(known_until=as_of)
-    at = as_of or data_instant([tables.readings], tables.incidents)
+    history = History.of(outputs.store, pilot)
+    at = as_of or history.until()
+    tables = history.recent(at)
     built = build_features(tables, scoring_spine(tables, pilot, as_of=at), pilot)
     scored = _with_champions(settings, name, built) if released else _with_trained(settings, name, built)
     assets = latest_assets(tables.assets)
@@ -50,11 +49,12 @@ def score(
     with replaced(outputs.scores) as draft:
         scored.to_parquet(draft / "scores.parquet", index=False)
         scored.to_csv(draft / "scores.csv", index=False)
+        combined_risk(scored).to_csv(draft / "combined.csv", index=False)
         assets.to_parquet(draft / "assets.parquet", index=False)
         write_text(draft / "scores.geojson", geojson(scored, assets))
         write_json(draft / "scores.json", summary)
     if released:
-        store.append_scores(pl.from_pandas(scored), run=_run(scored), at=now)
+        history.store.append_scores(pl.from_pandas(scored), run=_run(scored), at=now)
     return summary
 
 

@@ -12,9 +12,9 @@ from flows.artefacts import load_features, read_json, write_json
 from flows.attainable import attainable, true_risk
 from flows.compute import computing
 from flows.judging import metrics, reliability_rows
-from flows.material import Material, fit, judge_rows, load_material
+from flows.material import Material, fit, judge_rows, judge_worth, load_material
 from flows.outputs import Outputs
-from flows.places import outputs_of
+from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
 
 Summary = dict[str, Any]
@@ -38,14 +38,19 @@ def evaluate(settings: Settings, name: str, hazard: str) -> Summary:
     from models.risk_model import RiskModel
 
     outputs, given = outputs_of(settings, name), load_material(settings, name, hazard)
-    trial = judge_rows(RiskModel.load(outputs.model(hazard)), given)
+    model = RiskModel.load(outputs.model(hazard))
+    trial = judge_rows(model, given)
     evaluation = judge(trial.probability, trial.judged, baselines=trial.baselines, params=given.params.evaluate)
     write_json(outputs.evaluation(hazard), evaluation.as_json())
+    truth = _truth(outputs, given) if (outputs.truth / "risk.parquet").is_file() else None
+    found = judge_worth(model, trial, given, truth=truth, timezone=pilot_of(settings, name).timezone)
+    write_json(outputs.worth(hazard), found.as_json())
     summary = metrics(evaluation)
     write_json(outputs.reliability(hazard), reliability_rows(evaluation))
     plot_all(
         outputs.plots(hazard),
         evaluation,
+        found,
         trial.judged,
         probability=trial.probability,
         baselines=trial.baselines,
@@ -53,12 +58,12 @@ def evaluate(settings: Settings, name: str, hazard: str) -> Summary:
         words={info.name: info.words for info in given.features.infos},
         params=given.params.evaluate,
     )
-    if (outputs.truth / "risk.parquet").is_file():
+    if truth is not None:
         reached = attainable(
             trial.judged.occurred,
             model=trial.probability,
             climatology=trial.baselines["climatology"],
-            truth=_truth(outputs, given),
+            truth=truth,
         )
         write_json(outputs.attainable(hazard), reached)
         summary["attainable_share"] = reached["share"]

@@ -11,6 +11,7 @@ import numpy as np
 
 from contracts.errors import BadSource, BadTable, ForesafeError
 from contracts.results import Decision, FloatArray, IntArray
+from contracts.worth import read_worth
 from flows.artefacts import read_json, write_json
 from flows.evidence import surroundings
 from flows.judging import read_evaluation
@@ -68,13 +69,14 @@ def release(settings: Settings, name: str, hazard: str, *, now: datetime) -> Sum
     fitted = _load_fitted(outputs, hazard)
     decision = _decide(settings, name, given, fitted.model, model_name=model_name, now=now)
     evaluation = read_evaluation(read_json(outputs.evaluation(hazard), made_by="evaluate"))
+    worth = read_worth(read_json(outputs.worth(hazard), made_by="evaluate"))
     version = publish(
         tracking,
         fitted.model,
         name=model_name,
         run_id=run_id,
         golden=given.features.take(_golden(given)),
-        card=model_card(model_name, fitted, evaluation, decision),
+        card=model_card(model_name, fitted, evaluation, worth, decision),
         entry=Entry(pilot_of(settings, name), given.params).as_json(),
         at=now,
         by=decision.by,

@@ -124,7 +124,9 @@ def _trained_at(client: mlflow.MlflowClient, run_id: str) -> str:
 def _packed(model: RiskModel, golden: Features, scratch: Path) -> Path:
     """The MLflow model folder: our data, the code that travels with it, signature and input example."""
     inputs = Schema([ColSpec("double", name) for name in model.names])
-    numbers = [ColSpec("double", name) for name in ("probability", "low", "high")]
+    numbers = [
+        ColSpec("double", name) for name in ("probability", "low", "high", "expected_count", "expected_severity")
+    ]
     save_model(
         str(scratch / "packed"),
         python_model=str(CODE),

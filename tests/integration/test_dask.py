@@ -103,7 +103,7 @@ def trained_on(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def save(town: synthetic_risk.City, folder: Path) -> None:
-    save_training_set(TrainingSet(town.features, {town.labels.hazard: town.labels}, worlds.START, {}), folder)
+    save_training_set(TrainingSet(town.features, {town.labels.hazard: town.labels}, (), worlds.START, {}), folder)
 
 
 def material(folder: Path) -> tuple[Features, Labels]:

@@ -37,7 +37,7 @@ from models.registry import (
     registered_name,
     release,
 )
-from tests.synthetic_risk import Walk
+from tests.synthetic_risk import Walk, walk_worth
 from tests.synthetic_risk import walk as fitted_walk
 
 NAME = "ulsan-chemical_release"
@@ -84,7 +84,7 @@ def logged_run(walk: Walk, tracking: Tracking, files: tuple[Path, ...] = ()) -> 
         metrics=flat_metrics(evaluation),
         provenance={**walk.fitted.model.provenance, "store_versions": {"readings": 3}},
         files=files,
-        texts={"card.md": model_card(NAME, walk.fitted, evaluation, promotion())},
+        texts={"card.md": model_card(NAME, walk.fitted, evaluation, walk_worth(), promotion())},
     )
 
 

@@ -119,13 +119,13 @@ def far_past(hours: float) -> Tables:
     return Tables(readings_of(*rows), INCIDENTS.empty(), worlds.assets())
 
 
-@pytest.mark.parametrize("hours", [100, 198, 199, 200, 400])
+@pytest.mark.parametrize("hours", [100, 168, 169, 170, 400])
 def test_readings_before_reads_from_change_nothing(hours: float) -> None:
-    """On both sides of the edge: the longest window of a metric is 30 h, and a change looks 168 h further back."""
+    """On both sides of the edge: `latest` looks for a reading of the last 168 h, and no feature looks further back."""
     tables = far_past(hours)
     needed = (pl.col("observed_at") > reads_from(PILOT, at(0))) | (pl.col("metric") == "population")
     few = replace(tables, readings=tables.readings.filter(needed))
-    assert len(few.readings) == (3 if hours <= 198 else 2)
+    assert len(few.readings) == (3 if hours <= 168 else 2)
     kept = Kept.start(few, PILOT, as_of=at(0))
     assert_as_built_anew(kept, tables, PILOT, at(0))
     kept.advance(NOTHING, as_of=at(60))

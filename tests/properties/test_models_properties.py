@@ -14,8 +14,9 @@ from contracts.errors import NotEnoughData
 from contracts.params import EvaluateParams, SplitParams
 from models.bands import alarm_bands
 from models.blocks import average_precision, draw_blocks
-from models.calibrate import Calibrator, fit_calibrator, fit_interval
+from models.calibrate import Calibrator, fit_calibrator
 from models.evaluation import Judged, evaluate
+from models.intervals import fit_interval
 from models.split import HOUR, split_parts, temporal_folds
 
 START = np.datetime64("2026-01-01T00:00", "us")
@@ -64,8 +65,8 @@ def test_calibration_keeps_order_and_is_data(raw: np.ndarray, occurred: np.ndarr
     assert np.array_equal(
         Calibrator.from_json(json.loads(json.dumps(calibrator.to_json()))).apply(raw), np.array(calibrator.apply(raw))
     )
-    table = fit_interval(calibrator.apply(raw), occurred, level=0.9, calibration_slope=calibrator.slope)
-    low, high = table.apply(risk, np.abs(raw) / 10)
+    table = fit_interval(calibrator.apply(raw), occurred, refitted=calibrator.apply(raw[::-1]), level=0.9)
+    low, high = table.apply(risk)
     assert np.all((low > 0) & (low <= risk) & (risk <= high) & (high < 1))
 
 

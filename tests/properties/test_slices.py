@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import tempfile
 from dataclasses import replace
 from datetime import datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import polars as pl
@@ -13,7 +15,9 @@ from hypothesis import strategies as st
 
 from contracts.errors import ForesafeError
 from contracts.results import Spine
-from features import build_features, build_in_slices, plan_slices, training_spine
+from features import build_features, build_in_slices, plan_slices, scoring_spine, training_spine
+from flows.history import History
+from ingest.store import Store
 from tests.properties import worlds
 from tests.properties.worlds import EVERYTHING, METRICS, START, cities
 
@@ -64,8 +68,7 @@ def test_a_slice_asks_for_no_more_than_its_reach() -> None:
     read, spine = Asked(tables), spine_of(tables)
     sizes = [len(rows) for rows, _ in build_in_slices(read, read.rest, spine, PILOT, hours_a_slice=48)]
     assert sum(sizes) == len(spine)
-    longest = max(hours for choice in EVERYTHING for hours in choice.windows_hours)
-    reach = timedelta(hours=longest + 168 + 1)
+    reach = timedelta(hours=168 + 1)  # of `latest`, the longest look back into readings
     assert all(until - after <= timedelta(hours=47) + reach for after, until in read.ranges)
     assert len(read.ranges) > 5
 
@@ -82,3 +85,17 @@ def test_an_empty_spine_has_no_slices_and_a_length_of_zero_is_refused() -> None:
     assert list(plan_slices(spine.take(np.zeros(0, np.int64)), PILOT, hours_a_slice=10)) == []
     with pytest.raises(ForesafeError, match="hours_a_slice 0"):
         next(plan_slices(spine, PILOT, hours_a_slice=0))
+
+
+@settings(max_examples=10, deadline=None)
+@given(tables=cities(), hour=st.integers(1, worlds.HOURS + 40))
+def test_a_forecast_from_what_is_recent_equals_one_from_the_whole_store(tables: worlds.Tables, hour: int) -> None:
+    as_of = START + timedelta(hours=hour)
+    spine = scoring_spine(tables, PILOT, as_of=as_of)
+    with tempfile.TemporaryDirectory() as folder:
+        store = Store(Path(folder))
+        for name in ("readings", "incidents", "assets"):
+            store.commit(name, getattr(tables, name), batches=["x"], at=START)
+        recent = History.of(Path(folder), PILOT).recent(as_of)
+    whole, built = build_features(tables, spine, PILOT), build_features(recent, spine, PILOT)
+    np.testing.assert_array_equal(built.values.view(np.int32), whole.values.view(np.int32))

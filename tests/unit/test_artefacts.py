@@ -39,6 +39,7 @@ def training_set() -> TrainingSet:
     return TrainingSet(
         features=Features(spine, values, infos, "abc"),
         labels={"flood": labels},
+        districts=("남구", ""),
         observed_until=datetime(2025, 2, 1, tzinfo=UTC),
         store={"readings": 4},
     )
@@ -53,6 +54,7 @@ def test_a_training_set_survives_the_disk(tmp_path: Path) -> None:
     assert loaded.features.infos == saved.features.infos
     assert loaded.features.spec_hash == "abc"
     assert (loaded.observed_until, loaded.store) == (saved.observed_until, saved.store)
+    assert loaded.districts == ("남구", "")
     for name in ("rows", "occurred", "count", "severity"):
         kept, given = getattr(loaded.labels["flood"], name), getattr(saved.labels["flood"], name)
         np.testing.assert_array_equal(kept, given)

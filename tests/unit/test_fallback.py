@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import polars as pl
+import pytest
 
 from contracts.results import FeatureInfo, Features, Spine
 from contracts.tables import SCORES
@@ -19,4 +20,5 @@ def test_without_a_model_the_forecast_is_climatology_and_marked() -> None:
     assert SCORES.conform(pl.from_pandas(scores)).height == 2
     assert scores["probability"].tolist() == [0.25, 0.0]
     assert set(scores["degraded"]) == {"no model is released"}
+    assert scores["expected_count"].iloc[0] == pytest.approx(-np.log(0.75))
     assert (scores["low"].min(), scores["high"].max()) == (0.0, 1.0)

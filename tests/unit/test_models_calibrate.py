@@ -7,7 +7,7 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 
 from contracts.errors import NotEnoughData
-from models.calibrate import Calibrator, IntervalTable, fit_calibrator, fit_interval
+from models.calibrate import Calibrator, fit_calibrator
 from models.pyfunc import sigmoid
 
 RANDOM = np.random.default_rng(3)
@@ -61,26 +61,3 @@ def test_a_calibrator_is_data(method: str) -> None:
 def test_one_class_is_refused() -> None:
     with pytest.raises(NotEnoughData, match=r"0 of 20000 calibration rows.*calibrate_days"):
         fit_calibrator(RAW, np.zeros(20_000, dtype=bool), method="logistic")
-
-
-def test_the_interval_covers_the_level_where_bins_are_homogeneous() -> None:
-    """Few distinct risks, each forecast as the calibration part shows it: 90 % should then cover about 90 %."""
-    levels, which = np.array([0.02, 0.03, 0.05]), np.repeat([0, 1, 2], 4000)
-    covered = []
-    for seed in range(200):
-        occurred = np.random.default_rng(seed).random(len(which)) < levels[which]
-        forecast = np.bincount(which, weights=occurred) / 4000
-        table = fit_interval(forecast[which], occurred, level=0.9, calibration_slope=1.0)
-        low, high = table.apply(forecast, np.zeros(3))
-        covered.append((low <= levels) & (high >= levels))
-    assert 0.86 <= np.mean(covered) <= 0.94
-
-
-def test_the_spread_over_seeds_widens_the_interval() -> None:
-    probability = fit_calibrator(RAW, OCCURRED, method="logistic").apply(RAW)
-    table = fit_interval(probability, OCCURRED, level=0.9, calibration_slope=1.0)
-    narrow, wide = (table.apply(probability, np.full(len(RAW), spread)) for spread in (0.0, 0.5))
-    assert np.all(wide[0] < narrow[0])
-    assert np.all(wide[1] > narrow[1])
-    back = IntervalTable.from_json(json.loads(json.dumps(table.to_json())))
-    assert back == table

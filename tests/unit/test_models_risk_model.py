@@ -48,6 +48,17 @@ def test_reasons_are_given_for_the_highest_risks_only_when_asked() -> None:
     assert frame["degraded"].eq("no weather feed").all()
 
 
+def test_expected_count_and_severity_are_those_of_the_outcomes() -> None:
+    """Summed over the test part, within what chance allows; the synthetic incidents have severity 1 each."""
+    labels, parts, model = walk().city.labels, walk().parts, walk().fitted.model
+    assert model.mean_severity == labels.severity[parts.train].sum() / labels.count[parts.train].sum() == 1.0
+    frame = score(model, walk().city.features.take(parts.test), name="x", version="1", explained_rows=0)
+    observed = labels.count[parts.test].sum()
+    assert observed > labels.occurred[parts.test].sum()
+    assert abs(frame["expected_count"].sum() - observed) < 3 * np.sqrt(observed)
+    np.testing.assert_allclose(1 - np.exp(-frame["expected_count"]), frame["probability"])
+
+
 def test_no_row_gives_an_empty_table() -> None:
     features = walk().city.features.take(np.array([], dtype=np.int64))
     frame = score(walk().fitted.model, features, name="x", version="1")
@@ -71,7 +82,7 @@ def test_the_travelling_code_gives_the_same_numbers(tmp_path: Path) -> None:
     released = Released.from_folder(walk().fitted.model.save(tmp_path / "m"))
     frame = pd.DataFrame(features.values, columns=list(features.names))
     got = released.score(frame[list(reversed(frame.columns))])
-    for column in ("probability", "low", "high", "band"):
+    for column in ("probability", "low", "high", "band", "expected_count", "expected_severity"):
         assert got[column].tolist() == shown()[column].tolist()
     with pytest.raises(ValueError, match="'hour'"):
         released.score(frame.drop(columns="hour"))

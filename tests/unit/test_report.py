@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import h3
@@ -13,7 +14,8 @@ import pytest
 
 from contracts.pilot import FeatureChoice, Hazard, Metric, Pilot
 from contracts.results import Decision, Estimate, Evaluation, QualityReport, ReliabilityBin, RuleCount
-from reporting import ReportInputs, SkillRow, geojson, render_report
+from reporting import ReportInputs, SkillRow, combined_risk, geojson, render_report
+from tests.synthetic_risk import walk_worth
 
 AS_OF = datetime(2027, 12, 30, 15, tzinfo=UTC)  # the 31st, 00:00 in Ulsan
 CELLS = sorted(h3.grid_disk(h3.latlng_to_cell(35.53, 129.32, 7), 4))
@@ -34,6 +36,8 @@ def inputs() -> ReportInputs:
                 "probability": probability,
                 "low": probability * 0.6,
                 "high": probability * 1.6,
+                "expected_count": -np.log1p(-probability),
+                "expected_severity": -1.5 * np.log1p(-probability),
                 "baseline": 0.01,
                 "band": pd.cut(
                     probability, [-1, 0.01, 0.03, 0.06, 1], labels=["low", "elevated", "high", "extreme"]
@@ -90,6 +94,7 @@ def inputs() -> ReportInputs:
         scores=scores,
         assets=assets,
         evaluations={"chemical_release": evaluation},
+        worths={"chemical_release": walk_worth()},
         decisions={"chemical_release": Decision("promote", "ulsan-chemical_release", ("better",), AS_OF)},
         quality=quality,
         attainable={"chemical_release": SkillRow("chemical_release", 0.87, 0.0151, 0.0162, 0.0176)},
@@ -112,6 +117,46 @@ def test_the_page_shows_local_time_korean_names_and_every_number(inputs: ReportI
     assert "87 %" in page
     assert "process-2026-03.csv row 17" in page
     assert "empty file" in page
+
+
+def test_the_page_shows_what_alerts_give_and_to_whom(inputs: ReportInputs) -> None:
+    page, worth = render_report(inputs), inputs.worths["chemical_release"]
+    assert page.count("What it is worth to those who act") == 1  # flood has no evaluation
+    assert f"{worth.budget[0].caught:,} of {worth.budget[0].incidents:,}" in page
+    assert "울주군" in page
+    assert f"chance alone stays below {100 * worth.fairness.gap_by_chance:.0f}" in page
+    assert page.count("true risk, rows weighed by it") == 1
+    assert "in place of detectors" in page
+
+
+def test_what_is_not_known_is_said(inputs: ReportInputs) -> None:
+    worth = inputs.worths["chemical_release"]
+    share = replace(worth.fairness.shares[0], recall=None)
+    poor = replace(worth.fairness, shares=(share,), gap=None, gap_by_chance=None, note="too few incidents: why")
+    none = replace(worth.budget[0], precision=None, lead_hours_median=None, hours_between_false_alarms=None, left_out=7)
+    groups = tuple(replace(group, ratio=None) for group in worth.reliability)
+    silent = replace(worth, fairness=poor, budget=(none,), reliability=groups, top_reason_stays=None)
+    page = render_report(replace(inputs, worths={"chemical_release": silent}))
+    assert "Gap in recall: too few incidents: why." in page
+    assert "7 equal rows left out" in page
+    assert page.count("too few to say") == len(groups)
+
+
+def test_one_risk_over_all_hazards(inputs: ReportInputs) -> None:
+    got = combined_risk(inputs.scores).set_index("asset_id")
+    for place, mine in inputs.scores.groupby("asset_id"):
+        assert got.loc[place, "probability"] == pytest.approx(1 - (1 - mine["probability"]).prod())
+        assert got.loc[place, "expected_severity"] == pytest.approx(mine["expected_severity"].sum())
+    assert got["probability"].is_monotonic_decreasing
+    day = inputs.scores["hazard"] == "flood"  # the same flood risk, but over a day
+    scores = inputs.scores.assign(horizon_hours=np.where(day, 24, 1))
+    scores.loc[day, "expected_severity"] = np.nan
+    slower = combined_risk(scores).set_index("asset_id")
+    assert (slower["hours"] == 1).all()
+    assert (slower["probability"] < got["probability"]).all()
+    assert (slower["leading_hazard"] == "chemical_release").all()
+    assert slower["expected_severity"].isna().all()
+    assert "All hazards together, next 1 h" in render_report(inputs)
 
 
 def test_geojson_has_a_closed_ring_a_cell_and_all_columns(inputs: ReportInputs) -> None:

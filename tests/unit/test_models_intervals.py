@@ -1,0 +1,158 @@
+"""Stated 90 % holds: where the true risk is known, row by row, and for the counts that anyone can check."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from scipy.stats import nbinom, poisson
+
+from contracts.results import FloatArray
+from contracts.worth import Coverage
+from models.counts import Groups, covered, district_weeks, fit_relative_variance
+from models.coverage import count_coverage, coverage, risk_coverage
+from models.intervals import IntervalTable, fit_interval
+from models.pyfunc import count_chances, count_interval, log_odds, sigmoid
+from models.split import HOUR
+from models.where import Where
+from tests.synthetic_risk import walk
+
+DISTRICTS = ("a", "b", "c", "d")
+
+
+def holds(found: Coverage) -> bool:
+    """The promise of docs/decisions/007."""
+    return 0.87 <= found.covered <= 0.93 and found.worst >= 0.8
+
+
+def of_walk(table: IntervalTable) -> Coverage:
+    here = walk().city.labels.rows[walk().parts.test]
+    spine = walk().city.features.spine
+    where = Where.of(spine.asset[here], [DISTRICTS[a % 4] for a in range(len(spine.assets))])
+    low, high = table.apply(walk().trial.probability)
+    return risk_coverage(low, high, walk().city.truth[here], where, level=0.9)[1]
+
+
+def test_a_rows_true_risk_is_covered_as_stated_and_in_the_worst_district() -> None:
+    assert holds(of_walk(walk().fitted.model.interval))
+
+
+def test_the_check_fails_a_deliberately_narrow_interval() -> None:
+    table = walk().fitted.model.interval
+    narrow = replace(table, below=tuple(0.4 * b for b in table.below), above=tuple(0.4 * a for a in table.above))
+    assert not holds(of_walk(narrow))
+
+
+def test_the_level_is_covered_where_bins_are_homogeneous() -> None:
+    """Few distinct risks, each forecast as the calibration part shows it, by a fit that does not stray."""
+    levels, which = np.array([0.02, 0.03, 0.05]), np.repeat([0, 1, 2], 4000)
+    inside = []
+    for seed in range(200):
+        occurred = np.random.default_rng(seed).random(len(which)) < levels[which]
+        forecast = np.bincount(which, weights=occurred) / 4000
+        table = fit_interval(forecast[which], occurred, refitted=forecast[which], level=0.9)
+        low, high = table.apply(forecast)
+        inside.append((low <= levels) & (high >= levels))
+    assert 0.86 <= np.mean(inside) <= 0.94
+
+
+def test_a_fit_that_strays_widens_the_interval_and_the_table_is_data() -> None:
+    random = np.random.default_rng(2)
+    risk = sigmoid(random.normal(-3, 1, 5000))
+    occurred = random.random(5000) < risk
+    sure = fit_interval(risk, occurred, refitted=risk, level=0.9)
+    straying = fit_interval(risk, occurred, refitted=sigmoid(log_odds(risk) + random.normal(0, 0.5, 5000)), level=0.9)
+    assert np.all(straying.apply(risk)[0] < sure.apply(risk)[0])
+    assert np.all(straying.apply(risk)[1] > sure.apply(risk)[1])
+    assert IntervalTable.from_json(json.loads(json.dumps(straying.to_json()))) == straying
+
+
+def made_groups(seed: int, weeks: int, *, relative_variance: float) -> Groups:
+    """Districts of very different size, whose weekly risk strays from the forecast by a gamma factor of mean 1."""
+    random = np.random.default_rng(seed)
+    district, week = np.repeat(np.arange(4), weeks), np.tile(np.arange(weeks), 4)
+    expected = np.array([0.4, 3.0, 12.0, 40.0])[district] * random.uniform(0.7, 1.3, 4 * weeks)
+    factor = random.gamma(1 / relative_variance, relative_variance, 4 * weeks)
+    return Groups(expected, random.poisson(expected * factor).astype(float), district, week)
+
+
+def count_promise(relative_variance: float | None) -> Coverage:
+    """Five cities: fitted on 40 weeks each (or given), judged on the next 100; together."""
+    inside, district = [], []
+    for seed in range(5):
+        groups = made_groups(seed, 140, relative_variance=0.15)
+        early, later = (
+            Groups(groups.expected[at], groups.observed[at], groups.district[at], groups.week[at])
+            for at in (groups.week < 40, groups.week >= 40)
+        )
+        fitted = fit_relative_variance(early) if relative_variance is None else relative_variance
+        inside.append(covered(later, fitted, level=0.9))
+        district.append(later.district)
+    return coverage("counts", np.concatenate(inside), np.concatenate(district), DISTRICTS, level=0.9)
+
+
+def test_counts_of_districts_and_weeks_are_covered_as_stated() -> None:
+    assert fit_relative_variance(made_groups(1, 400, relative_variance=0.15)) == pytest.approx(0.15, abs=0.03)
+    assert holds(count_promise(None))
+
+
+def test_the_count_check_fails_an_interval_that_knows_only_chance() -> None:
+    assert not holds(count_promise(0.0))
+
+
+def test_counts_that_vary_by_chance_alone_need_no_more() -> None:
+    random = np.random.default_rng(0)
+    groups = made_groups(0, 60, relative_variance=0.15)
+    plain = replace(groups, observed=random.poisson(groups.expected).astype(float))
+    assert fit_relative_variance(plain) < 0.02
+    assert fit_relative_variance(replace(groups, observed=np.zeros(240))) == 0.0
+
+
+def test_a_level_that_moves_between_the_halves_is_in_the_variance() -> None:
+    groups = made_groups(5, 60, relative_variance=0.01)
+    drifted = replace(groups, observed=np.where(groups.week < 30, 1.0, 2.0) * groups.observed)
+    assert fit_relative_variance(drifted) > 5 * fit_relative_variance(groups)
+
+
+@pytest.mark.parametrize("relative_variance", [0.0, 0.02, 0.5, 3.0])
+def test_the_interval_that_travels_is_scipys(relative_variance: float) -> None:
+    expected = np.array([0.001, 0.3, 2.0, 17.5, 240.0])
+    low, high = count_interval(expected, relative_variance, level=0.9)
+    if relative_variance:
+        size = 1 / relative_variance
+        law = nbinom(size, size / (size + expected))
+    else:
+        law = poisson(expected)
+    np.testing.assert_array_equal(low, law.ppf(0.05))
+    np.testing.assert_array_equal(high, law.ppf(0.95))
+    np.testing.assert_allclose(count_chances(expected, relative_variance, 50)[:, 7], law.pmf(7), rtol=1e-9)
+
+
+def test_rows_are_summed_by_district_and_whole_week() -> None:
+    hours = 24 * 17  # two weeks and three days
+    district = np.tile([0, 1], hours)
+    as_of = np.datetime64("2026-03-01", "us") + np.repeat(np.arange(hours), 2) * HOUR
+    probability = np.where(district == 0, 0.1, 0.01)
+    count = np.where(as_of == as_of[0], 3, 0)
+    groups = district_weeks(probability, count, district=district, as_of=as_of, horizon_over_cadence=1)
+    assert list(zip(groups.district, groups.week, strict=True)) == [(0, 0), (0, 1), (1, 0), (1, 1)]
+    np.testing.assert_allclose(groups.expected, [-168 * np.log(0.9)] * 2 + [-168 * np.log(0.99)] * 2)
+    np.testing.assert_array_equal(groups.observed, [3, 0, 3, 0])
+
+
+def test_an_incident_in_many_windows_is_one_incident() -> None:
+    hours, horizon = 24 * 14, 24
+    as_of = np.datetime64("2026-03-01", "us") + np.arange(hours) * HOUR
+    count = ((np.arange(hours) >= 76) & (np.arange(hours) < 100)).astype(np.int64)
+    where = Where.of(np.zeros(hours, dtype=np.int64), ["x"])
+    found = count_coverage(
+        np.full(hours, 1 - np.exp(-0.07)), count, where, as_of, relative_variance=0.0, horizon_hours=horizon, level=0.9
+    )
+    assert found.cases == 2
+    one: FloatArray = np.array([1.0, 0.0])
+    groups = district_weeks(
+        np.full(hours, 0.1), count, district=where.district, as_of=as_of, horizon_over_cadence=horizon
+    )
+    np.testing.assert_array_equal(groups.observed, one)
