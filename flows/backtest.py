@@ -15,7 +15,7 @@ from flows.instants import now
 from flows.months import month_borders
 from flows.places import chosen_hazards, pilot_of
 from flows.settings import Settings
-from flows.stages.backtest import Plan, backtest, first_and_last, keep
+from flows.stages.backtest import Plan, Replay, backtest, first_and_last, keep
 
 if TYPE_CHECKING:
     from models.backtest import Step
@@ -45,7 +45,7 @@ def run_backtest(
     if not replayed:
         raise NotEnoughData("no hazard could be replayed", where=f"pilot {pilot}", cause=outcomes[0].refused)
     refused = {outcome.name: outcome.refused for outcome in outcomes if outcome.refused}
-    page = keep(settings, pilot, plan, replayed=replayed, refused=refused, now=now())
+    page = keep(settings, pilot, Replay(plan, replayed, refused, made_at=now()))
     table(f"backtest {pilot}: log-loss skill over climatology, 95 %", [_row(found) for found in replayed])
     say(str(page))
     return outcomes

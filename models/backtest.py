@@ -21,6 +21,7 @@ from contracts.params import Params, TrainParams
 from contracts.pilot import Hazard
 from contracts.replay import NOBODY
 from contracts.results import Decision, Features, FloatArray, InstantArray, IntArray, Labels
+from features import build_labels
 from models.baselines import baseline_probabilities, climatology, recent_rate
 from models.calibrate import Calibrator, fit_calibrator
 from models.evaluation import Judged
@@ -123,8 +124,6 @@ def challenge(load: Callable[[], World], term: Term) -> Challenge:
 
 def labels_known_at(world: World, at: datetime) -> Labels:
     """What was ripe at `at`, by the incidents that were known at `at`: later reports and corrections do not exist."""
-    from features import build_labels
-
     known = world.incidents.filter(pl.col("known_at") <= at)
     return build_labels(known, world.features.spine, hazard=world.hazard, rule=world.rule, observed_until=at)
 

@@ -152,9 +152,10 @@ def _try(study: optuna.Study, trial: optuna.Trial, task: Task, place: Place, bud
         study.tell(trial, state=TrialState.FAIL)
         raise
     if end == "complete":
-        if in_force or float(np.mean([found.mean() for found in losses])) < _best_value(study):
+        score = _mean(losses)
+        if in_force or score < _best_value(study):
             np.save(_kept(place, trial.number), np.concatenate(losses), allow_pickle=False)
-        study.tell(trial, float(np.mean([found.mean() for found in losses])))
+        study.tell(trial, score)
     else:
         study.tell(trial, state=TrialState.PRUNED if end == "pruned" else TrialState.FAIL)
     return _tried(study.trials[trial.number])
@@ -174,11 +175,16 @@ def _judge(
         took.append(budget.clock() - began)
         trial.set_user_attr("fold_log_loss", [float(found.mean()) for found in losses])
         trial.set_user_attr("fold_seconds", took)
-        trial.report(float(np.mean([found.mean() for found in losses])), step)
+        trial.report(_mean(losses), step)
         last = step == len(task.folds) - 1
         if not last and not trial.user_attrs.get(IN_FORCE) and trial.should_prune():
             return "pruned", losses
     return "complete", losses
+
+
+def _mean(losses: Sequence[FloatArray]) -> float:
+    """Over the folds, of each fold's mean."""
+    return float(np.mean([found.mean() for found in losses]))
 
 
 def _found(study: optuna.Study, task: Task, place: Place) -> Tuned:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import partial
 from itertools import pairwise
 from pathlib import Path
@@ -24,6 +24,9 @@ from flows.tracking import tracking_of
 if TYPE_CHECKING:
     from models.backtest import Step, World
 
+FILES = ("index.html", "backtest.json")
+PROVENANCE = ("from", "to", "observed_until", "store_versions", "spec_hash", "git_revision")
+
 
 @dataclass(frozen=True)
 class Plan:
@@ -32,6 +35,16 @@ class Plan:
     borders: Sequence[datetime]
     every_months: int
     seeds: int
+
+
+@dataclass(frozen=True)
+class Replay:
+    """What a plan came to. refused: hazard -> why it could not be replayed."""
+
+    plan: Plan
+    replayed: Sequence[Replayed]
+    refused: Mapping[str, str]
+    made_at: datetime
 
 
 def load_world(settings: Settings, name: str, hazard: str, *, seeds: int) -> World:
@@ -60,7 +73,7 @@ def backtest(settings: Settings, name: str, hazard: str, plan: Plan, *, progress
     """Challengers side by side where `compute` says so, the gate in order, the judging at the end.
 
     Raises:
-        NotFound: the features stage has not run. NotEnoughData: not one forecast of that time has an outcome.
+        NotFound: the features stage has not run. NotEnoughData: not one forecast of that time has an replay.
     """
     from models.backtest import Term, challenge, instant, walk
     from models.hindsight import judge_history, no_outcome
@@ -84,49 +97,38 @@ def backtest(settings: Settings, name: str, hazard: str, plan: Plan, *, progress
 
 def first_and_last(settings: Settings, name: str) -> tuple[datetime, datetime]:
     """Of the forecasts that can be made. Raises NotFound when the features stage has not run."""
-    from datetime import UTC
-
     as_of = load_features(outputs_of(settings, name).features).spine.as_of
     first, last = (at.astype("datetime64[us]").item().replace(tzinfo=UTC) for at in (as_of.min(), as_of.max()))
     return first, last
 
 
-def keep(
-    settings: Settings,
-    name: str,
-    plan: Plan,
-    *,
-    replayed: Sequence[Replayed],
-    refused: Mapping[str, str],
-    now: datetime,
-) -> Path:
+def keep(settings: Settings, name: str, replay: Replay) -> Path:
     """Write the page, the numbers and the pictures, log the run; the page's path."""
     from models.replay_plots import plot_replay
     from reporting import BacktestPage, render_backtest
 
-    folder = outputs_of(settings, name).backtest
-    paths = {found.hazard: plot_replay(folder, found) for found in replayed}
-    pictures = {hazard: {key: path.read_bytes() for key, path in drawn.items()} for hazard, drawn in paths.items()}
-    pilot = pilot_of(settings, name)
-    page = BacktestPage(pilot, now, replayed, pictures, refused, seeds=plan.seeds, every_months=plan.every_months)
+    folder, plan = outputs_of(settings, name).backtest, replay.plan
+    paths = {found.hazard: plot_replay(folder, found) for found in replay.replayed}
+    page = BacktestPage(
+        pilot=pilot_of(settings, name),
+        made_at=replay.made_at,
+        replayed=replay.replayed,
+        pictures={hazard: {key: path.read_bytes() for key, path in drawn.items()} for hazard, drawn in paths.items()},
+        refused=replay.refused,
+        seeds=plan.seeds,
+        every_months=plan.every_months,
+    )
     write_text(folder / "index.html", render_backtest(page))
-    write_json(folder / "backtest.json", _document(settings, name, plan, replayed, refused, now))
-    _log(settings, name, plan, replayed, folder, [path for drawn in paths.values() for path in drawn.values()])
+    write_json(folder / "backtest.json", _document(settings, name, replay))
+    _log(settings, name, replay.replayed, [path for drawn in paths.values() for path in drawn.values()])
     return folder / "index.html"
 
 
-def _document(
-    settings: Settings,
-    name: str,
-    plan: Plan,
-    replayed: Sequence[Replayed],
-    refused: Mapping[str, str],
-    now: datetime,
-) -> dict[str, Any]:
-    training = load_training_set(outputs_of(settings, name).features, ())
+def _document(settings: Settings, name: str, replay: Replay) -> dict[str, Any]:
+    training, plan = load_training_set(outputs_of(settings, name).features, ()), replay.plan
     return {
         "pilot": name,
-        "made_at": now.isoformat(),
+        "made_at": replay.made_at.isoformat(),
         "from": plan.borders[0].isoformat(),
         "to": plan.borders[-1].isoformat(),
         "every_months": plan.every_months,
@@ -136,14 +138,12 @@ def _document(
         "spec_hash": training.features.spec_hash,
         "git_revision": git_revision(settings.home),
         "params": params_of(settings, name).model_dump(mode="json"),
-        "hazards": [found.as_json() for found in replayed],
-        "refused": dict(refused),
+        "hazards": [found.as_json() for found in replay.replayed],
+        "refused": dict(replay.refused),
     }
 
 
-def _log(
-    settings: Settings, name: str, plan: Plan, replayed: Sequence[Replayed], folder: Path, pictures: Sequence[Path]
-) -> None:
+def _log(settings: Settings, name: str, replayed: Sequence[Replayed], pictures: Sequence[Path]) -> None:
     from models.registry import log_training_run
 
     metrics: dict[str, float] = {}
@@ -153,19 +153,16 @@ def _log(
         for forecaster, skill in found.whole.items():
             metrics |= {f"{found.hazard}.skill.{forecaster}": skill.value}
             metrics |= {f"{found.hazard}.skill.{forecaster}.{end}": getattr(skill, end) for end in ("low", "high")}
-    numbers = (folder / "backtest.json").read_text(encoding="utf-8")
-    keys = ("from", "to", "observed_until", "store_versions", "spec_hash", "git_revision")
+    texts = {file: (outputs_of(settings, name).backtest / file).read_text("utf-8") for file in FILES}
+    document = json.loads(texts["backtest.json"])
+    asked = {f"backtest.{key}": str(document[key]) for key in ("every_months", "seeds")}
     log_training_run(
         tracking_of(settings),
         experiment=f"{name}-backtest",
-        run_name=f"{name} {plan.borders[0]:%Y-%m-%d} to {plan.borders[-1]:%Y-%m-%d}",
-        params={
-            **params_of(settings, name).flat(),
-            "backtest.every_months": str(plan.every_months),
-            "backtest.seeds": str(plan.seeds),
-        },
+        run_name=f"{name} {document['from'][:10]} to {document['to'][:10]}",
+        params={**params_of(settings, name).flat(), **asked},
         metrics=metrics,
-        provenance={key: json.loads(numbers)[key] for key in keys},
+        provenance={key: document[key] for key in PROVENANCE},
         files=pictures,
-        texts={"backtest.json": numbers, "index.html": (folder / "index.html").read_text(encoding="utf-8")},
+        texts=texts,
     )

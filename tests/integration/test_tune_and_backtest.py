@@ -17,7 +17,7 @@ HAZARD, MODEL = "chemical_release", "ulsan-chemical_release"
 SHORT = PARAMS.replace("days: 250", "days: 130").replace(
     "calibrate_days: 45, test_days: 50", "calibrate_days: 20, test_days: 25"
 )
-OWN = SHORT.replace("seeds: [1]", "seeds: [1]\n  per_hazard: {chemical_release: {num_leaves: 9}}")
+OWN = SHORT.replace("seeds: [1]", "seeds: [1]\n  per_hazard: {chemical_release: {num_leaves: 9, min_incidents: 8}}")
 
 
 @pytest.fixture(scope="module")
