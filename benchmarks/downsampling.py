@@ -27,7 +27,7 @@ from models.split import Fold
 from tests.synthetic_risk import city
 
 SHARES = (1.0, 0.3, 0.1, 0.03)
-BASES = {"rare": -7.6, "frequent": -4.6}  # log odds; about 0.1 % and 2 % of the rows
+BASES = {"rare": -7.6, "frequent": -4.6}  # log odds; about 0.2 % and 2.8 % of the rows
 TRAIN = TrainParams(num_iterations=120, early_stopping_rounds=0, seeds=(1,), num_threads=2)
 FEATURES = 100
 
