@@ -130,6 +130,39 @@ class ComputeParams(Frozen):
         return self
 
 
+class MonitorParams(Frozen):
+    """What counts as a change, and what is done about it."""
+
+    window_days: int = Field(default=7, ge=2)  # of features and forecasts that are held against the reference
+    season_days: int = Field(default=30, ge=1)  # reference days so near in the calendar are of the same season
+    min_reference_days: int = Field(default=28, ge=4)  # fewer of the same season: drift is not judged
+    min_rows: int = Field(default=200, ge=2)  # known values of a feature in the window; fewer: not judged
+    min_shift: float = Field(default=0.3, gt=0)  # of a feature's mean, in standard deviations of its rows
+    min_psi: float = Field(default=0.25, gt=0)  # of its distribution
+    alpha: float = Field(default=0.01, gt=0, lt=1)  # false discovery rate over the features
+    drift_share: float = Field(default=0.2, gt=0, le=1)  # of the model's importance in features that moved
+    history_days: int = Field(default=42, ge=14)  # of a sensor's own past
+    recent_days: int = Field(default=2, ge=1)  # in which a sensor's fault or move must show, on every day
+    shift_margin: float = Field(default=0.5, gt=0)  # beyond its past range, as a share of that range
+    performance_days: int = Field(default=28, ge=2)  # of ripe labels
+    min_ripe_incidents: int = Field(default=50, ge=2)  # rows with an incident; fewer: performance is not judged
+    max_outside: float = Field(default=0.05, gt=0, le=1)  # of the inputs outside the training range: no estimate
+    loss_z: float = Field(default=4.0, gt=0)  # realised above expected loss, in standard errors over days
+    persist: int = Field(default=3, ge=1)  # windows of the last `of_last`, the latest one of them
+    of_last: int = Field(default=5, ge=1)
+    cooldown_days: float = Field(default=14, ge=0)  # between two retrainings of one model
+    retrainings_a_month: int = Field(default=2, ge=0)
+    call_again_days: float = Field(default=30, gt=0)  # before a person is called for the same thing again
+    sample_rows: int = Field(default=20_000, ge=100)  # of the reference and of a window, for the Evidently page
+    seed: int = 11
+
+    @model_validator(mode="after")
+    def _persistence(self) -> MonitorParams:
+        if self.persist > self.of_last:
+            raise ValueError(f"persist {self.persist} of the last {self.of_last} windows can never be")
+        return self
+
+
 class Params(Frozen):
     """All stages' parameters."""
 
@@ -141,6 +174,7 @@ class Params(Frozen):
     evaluate: EvaluateParams = EvaluateParams()
     promote: PromoteParams = PromoteParams()
     compute: ComputeParams = ComputeParams()
+    monitor: MonitorParams = MonitorParams()
 
     def flat(self) -> dict[str, str]:
         """`section.key` -> JSON text: what a run logs, straight from the frozen config."""

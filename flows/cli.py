@@ -149,6 +149,35 @@ def backtest(
 
 
 @app.command()
+def monitor(
+    pilot: PilotName,
+    at: Annotated[str, typer.Option(help="ISO instant; without an offset, the pilot's time. Default: newest.")] = "",
+    page: Annotated[bool, typer.Option("--page", help="Make Evidently's page also when nothing moved.")] = False,
+    direct: Direct = False,
+) -> None:
+    """Check every released model: what changed, how good its forecasts are, what to do."""
+    from flows import run
+    from flows.console import table
+    from flows.instants import read_instant
+    from flows.pages import decision_rows
+    from flows.places import pilot_of
+
+    settings = load_settings()
+    instant = read_instant(at, zone=pilot_of(settings, pilot).timezone, where="--at") if at else None
+    table(f"monitor {pilot}", decision_rows(run.monitor(settings, pilot, at=instant, page=page, direct=direct)))
+
+
+@app.command()
+def decisions(pilot: PilotName, rows: Annotated[int, typer.Option(help="List so many, newest last.")] = 20) -> None:
+    """What was decided about a pilot's models, and why."""
+    from flows.console import table
+    from flows.pages import decision_rows
+    from flows.stages.watch import decisions as made
+
+    table(f"decisions for {pilot}", decision_rows(made(load_settings(), pilot)[-rows:]))
+
+
+@app.command()
 def report(pilot: PilotName) -> None:
     """Write the report page of what the other stages left."""
     from flows import stages

@@ -84,6 +84,11 @@ class Outputs:
         return self.state / "last" / self.pilot / f"{stage}.json"
 
     @property
+    def monitor(self) -> Path:
+        """`windows.jsonl`, `decisions.jsonl` and `report.html`, Evidently's page of the last window that moved."""
+        return self.state / "monitor" / self.pilot
+
+    @property
     def report(self) -> Path:
         return self.state / "report" / self.pilot / "index.html"
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 from flows.each import Outcome
+from flows.instants import in_seoul
 
 Row = dict[str, Any]
 
@@ -52,6 +54,19 @@ def score_rows(summary: Row) -> list[Row]:
     """One row a hazard: the highest risk, where, and by which model."""
     shown = ("hazard", "place", "probability", "band", "model", "version", "degraded")
     return [{key: _short(found[key]) for key in shown} for found in summary["hazards"]]
+
+
+def decision_rows(summaries: Sequence[Row]) -> list[Row]:
+    """One row a decision: when (as the data has it), about which model, what, and why."""
+    return [
+        {
+            "when": in_seoul(datetime.fromisoformat(made["decided_at"])),
+            "model": made["subject"],
+            "decision": made["kind"].replace("_", " "),
+            "reasons": "\n".join(made["reasons"]),
+        }
+        for made in summaries
+    ]
 
 
 def markdown(title: str, facts: Iterable[str], rows: Sequence[Row]) -> str:

@@ -67,6 +67,22 @@ def score(settings: Settings, pilot: str, *, as_of: datetime | None, direct: boo
     return stages.score(settings, pilot, as_of=as_of, now=now())
 
 
+def monitor(settings: Settings, pilot: str, *, at: datetime | None, page: bool, direct: bool) -> list[dict[str, Any]]:
+    """A window and a decision for each hazard. Only through Prefect is a retraining asked for by an event."""
+    hazard_names(settings, pilot)
+    if not direct:
+        from flows.conducting import conducted, run_flow
+
+        with conducted(settings, tell=_tell):
+            from flows.monitor import monitor as flow
+
+            summaries: list[dict[str, Any]] = run_flow(flow, pilot, at, page)
+            return summaries
+    from flows import stages
+
+    return stages.monitor(settings, pilot, now=now(), at=at, page=page)
+
+
 def _tell(line: str) -> None:
     say(f"  · {line}")
 

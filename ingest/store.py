@@ -133,6 +133,13 @@ class Store:
         frames = [self._coded(path, rows) for path in paths(delta, keep)]
         return pl.concat([READINGS.empty().select(READ_BY_FEATURES).cast(_CODED), *frames])
 
+    def read_between(self, table: str, *, after: datetime, until: datetime) -> pl.DataFrame:
+        """Whole rows that happened in (after, until], from the files whose statistics say they may hold some."""
+        column = pl.col(TIMES[table])
+        keep = partial(may_hold, column=TIMES[table], first=after, last=until)
+        frames = [f.filter((column > after) & (column <= until)) for f in self._files(table, None, keep)]
+        return pl.concat(frames) if frames else SPECS[table].empty()
+
     def scan(self, table: str, columns: Sequence[str], *, version: int | None = None) -> Iterator[pl.DataFrame]:
         """Some columns of a table, a million rows at a time: for what is counted over more than memory holds."""
         for path in paths(self._open(table, version)):

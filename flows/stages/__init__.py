@@ -8,12 +8,15 @@ from flows.stages.data import features, ingest_feed, replay_feed, simulate
 from flows.stages.forecast import report, score
 from flows.stages.learn import evaluate, train
 from flows.stages.release import learn_and_release, release, track
+from flows.stages.watch import decisions, monitor
 
 __all__ = [
+    "decisions",
     "evaluate",
     "features",
     "ingest_feed",
     "learn_and_release",
+    "monitor",
     "release",
     "replay_feed",
     "report",

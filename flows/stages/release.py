@@ -20,6 +20,7 @@ from flows.outputs import Outputs
 from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
 from flows.stages.learn import evaluate, train
+from flows.stages.reference import keep_reference
 from flows.tracking import tracking_of
 
 if TYPE_CHECKING:
@@ -33,7 +34,8 @@ GOLDEN_ROWS = 50
 
 
 def track(settings: Settings, name: str, hazard: str) -> Summary:
-    """Log the trained and judged model as an MLflow run: parameters, metrics, plots, provenance. Releases nothing."""
+    """Log the trained and judged model as an MLflow run: parameters, metrics, plots, provenance, and the reference
+    that it will be monitored against. Releases nothing."""
     from models.evaluation import flat_metrics
     from models.registry import log_training_run, registered_name
 
@@ -48,6 +50,7 @@ def track(settings: Settings, name: str, hazard: str) -> Summary:
         files=sorted(outputs.plots(hazard).glob("*.png")),
         texts={"fitted.json": outputs.fitted(hazard).read_text(encoding="utf-8")},
     )
+    keep_reference(settings, outputs, given, hazard=hazard, run_id=run_id)
     write_json(outputs.run(hazard), {"run_id": run_id})
     return {"hazard": hazard, "run_id": run_id}
 

@@ -22,8 +22,10 @@ if TYPE_CHECKING:
         save_refusal,
         unexplained_champion,
     )
+    from models.registry.references import fetch_reference, log_reference
     from models.registry.rollback import roll_back
     from models.registry.runs import log_training_run
+    from models.registry.series import log_series
     from models.registry.versions import (
         Alias,
         Version,
@@ -41,8 +43,10 @@ _MODULES = {
     "moves": ("AliasMove", "alias_moves", "champion_at", "move_alias"),
     "publishing": ("publish", "version_of_run"),
     "record": ("Event", "history", "recorded_decision", "release", "save_refusal", "unexplained_champion"),
+    "references": ("fetch_reference", "log_reference"),
     "rollback": ("roll_back",),
     "runs": ("log_training_run",),
+    "series": ("log_series",),
     "versions": (
         "Alias",
         "Version",
@@ -66,10 +70,13 @@ __all__ = [
     "alias_moves",
     "champion_at",
     "champion_version",
+    "fetch_reference",
     "find_version",
     "history",
     "load_champion",
     "load_version",
+    "log_reference",
+    "log_series",
     "log_training_run",
     "move_alias",
     "publish",

@@ -124,14 +124,13 @@ def _trained_at(client: mlflow.MlflowClient, run_id: str) -> str:
 def _packed(model: RiskModel, golden: Features, scratch: Path) -> Path:
     """The MLflow model folder: our data, the code that travels with it, signature and input example."""
     inputs = Schema([ColSpec("double", name) for name in model.names])
-    numbers = [
-        ColSpec("double", name) for name in ("probability", "low", "high", "expected_count", "expected_severity")
-    ]
+    numbers = ("probability", "low", "high", "expected_count", "expected_severity")
+    outputs = Schema([*(ColSpec("double", name) for name in numbers), ColSpec("string", "band")])
     save_model(
         str(scratch / "packed"),
         python_model=str(CODE),
         artifacts={"model": str(model.save(scratch / "model"))},
-        signature=ModelSignature(inputs, Schema([*numbers, ColSpec("string", "band")])),
+        signature=ModelSignature(inputs, outputs),
         input_example=_frame(golden).head(3),
         pip_requirements=REQUIREMENTS,
     )

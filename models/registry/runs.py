@@ -39,7 +39,7 @@ def log_training_run(
     """
     client = connect(tracking)
     tags = {MLFLOW_PARENT_RUN_ID: parent} if parent else {}
-    run = client.create_run(_experiment(client, tracking, experiment), run_name=run_name, tags=tags)
+    run = client.create_run(experiment_of(client, tracking, experiment), run_name=run_name, tags=tags)
     run_id: str = run.info.run_id
     status = "FAILED"
     try:
@@ -59,7 +59,8 @@ def log_training_run(
     return run_id
 
 
-def _experiment(client: mlflow.MlflowClient, tracking: Tracking, name: str) -> str:
+def experiment_of(client: mlflow.MlflowClient, tracking: Tracking, name: str) -> str:
+    """The id of the experiment of this name; made where there is none."""
     found = client.get_experiment_by_name(name)
     if found is not None:
         return str(found.experiment_id)

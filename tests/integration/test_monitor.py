@@ -1,0 +1,100 @@
+"""The check on a small simulated Ulsan by the command line: recorded, repeatable, and readable when it cannot judge."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.integration.small_city import PARAMS, foresafe, make_small_city
+
+pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monitor")]
+MODEL = "ulsan-chemical_release"
+QUICK = PARAMS + "monitor: {min_reference_days: 10, season_days: 60, min_ripe_incidents: 10}\n"
+
+
+@pytest.fixture(scope="module")
+def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return make_small_city(tmp_path_factory.mktemp("city"), params=QUICK)
+
+
+def records(home: Path, name: str) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in (home / "var" / "monitor" / "ulsan" / name).read_text().splitlines()]
+
+
+def check(home: Path, *options: str) -> dict[str, Any]:
+    done = foresafe("monitor", "ulsan", "--direct", *options, home=home)
+    assert done.returncode == 0, done.stderr
+    return records(home, "windows.jsonl")[-1]
+
+
+def test_a_window_is_judged_kept_once_logged_and_shown(city: Path) -> None:
+    window = check(city, "--at", "2025-08-20T00:00", "--page")
+    assert window["version"] == "1"
+    assert window["drift_share"] is not None, window["states"]
+    assert window["learning_z"] is not None, window["states"]
+    assert window["numbers"]["estimated.log_loss"] > 0
+    assert "100% of the judged forecasts were not kept" in window["states"]["forecasts"]
+    assert "Evidently" not in window["states"]
+    page = (city / "var" / "monitor" / "ulsan" / "report.html").read_text()
+    assert "ulsan, chemical_release: the week until 2025-08-19 15:00 UTC" in page
+    assert "reference rows, at random" in page
+    lines = len(records(city, "windows.jsonl"))
+    assert check(city, "--at", "2025-08-20T00:00") == window
+    assert len(records(city, "windows.jsonl")) == lines
+    assert [made["subject"] for made in records(city, "decisions.jsonl")] == [MODEL] * lines
+    assert _series(city)["realised.log_loss"] == [window["numbers"]["realised.log_loss"]]
+
+
+def test_decisions_are_listed_with_their_reasons(city: Path) -> None:
+    check(city, "--at", "2025-08-20T00:00")
+    done = foresafe("decisions", "ulsan", home=city)
+    assert done.returncode == 0, done.stderr
+    assert MODEL in done.stdout
+    assert "2025-08-20 00:00 KST" in done.stdout
+
+
+def test_what_is_not_there_is_a_recorded_state(city: Path, tmp_path: Path) -> None:
+    """A reference that is gone, then no champion, then an empty store: each is said; no crash and no all-clear."""
+    home = tmp_path / "copy"
+    shutil.copytree(city, home, ignore=shutil.ignore_patterns("monitor", "partners"))
+    moved = home / "var" / "mlflow" / "mlflow.db"
+    _point_here(moved, str(city), str(home))
+    for folder in (home / "var" / "mlflow").rglob("reference"):
+        shutil.rmtree(folder)
+    window = check(home, "--at", "2025-08-20T00:00")
+    assert "the reference is gone" in window["states"]["reference"]
+    assert window["drift_share"] is None
+    assert window["learning_z"] is not None, "performance is judged all the same"
+
+    moved.unlink()
+    window = check(home, "--at", "2025-08-21T00:00")
+    assert window["states"]["model"] == f"no champion of {MODEL} yet: train and release one"
+    assert records(home, "decisions.jsonl")[-1]["kind"] == "nothing"
+
+    shutil.rmtree(home / "var" / "store")
+    window = check(home, "--at", "2025-08-22T00:00")
+    assert "no readings and no incidents" in window["states"]["store"]
+    assert "no readings" in records(home, "decisions.jsonl")[-1]["reasons"][-1]
+
+
+def _point_here(database: Path, old: str, new: str) -> None:
+    """The copy's registry names its own files: MLflow's local artifacts are absolute."""
+    import sqlite3
+
+    with sqlite3.connect(database) as connection:
+        connection.execute("UPDATE runs SET artifact_uri = replace(artifact_uri, ?, ?)", (old, new))
+        connection.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", (old, new))
+    connection.close()
+
+
+def _series(home: Path) -> dict[str, list[float]]:
+    from models.registry.client import Tracking, connect
+
+    client = connect(Tracking(f"sqlite:///{home / 'var' / 'mlflow' / 'mlflow.db'}"))
+    experiment = client.get_experiment_by_name("ulsan-monitor")
+    (run,) = client.search_runs([experiment.experiment_id])
+    return {key: [m.value for m in client.get_metric_history(run.info.run_id, key)] for key in run.data.metrics}
