@@ -45,7 +45,10 @@ class SplitParams(Frozen):
 
 
 class TrainParams(Frozen):
-    """LightGBM, deterministic. Names are LightGBM's own."""
+    """LightGBM, deterministic. Names are LightGBM's own.
+
+    per_hazard: hazard -> the keys that are otherwise for it, such as `{flood: {num_leaves: 7}}`.
+    """
 
     learning_rate: float = Field(default=0.05, gt=0, le=1)
     num_leaves: int = Field(default=31, ge=2)
@@ -61,6 +64,23 @@ class TrainParams(Frozen):
     negative_share: float = Field(default=1.0, gt=0, le=1)  # of rows without incident, weighted back by 1 / share
     min_incidents: int = Field(default=30, ge=2)  # fewer in the training part: nothing is trained
     hazards: tuple[str, ...] = ()  # empty: every hazard of the pilot
+    per_hazard: dict[str, dict[str, Any]] = Field(default_factory=dict)
+
+    @model_validator(mode="after")
+    def _overrides_are_sound(self) -> TrainParams:
+        for hazard, keys in self.per_hazard.items():
+            if about_hazards := sorted({"hazards", "per_hazard"} & keys.keys()):
+                raise ValueError(f"per_hazard.{hazard}.{about_hazards[0]}: only parameters of LightGBM can differ")
+            try:
+                self.of(hazard)
+            except ValidationError as fault:
+                raise ValueError(f"per_hazard.{hazard}.{explain(fault, dict(TrainParams.model_fields))}") from fault
+        return self
+
+    def of(self, hazard: str) -> TrainParams:
+        """One hazard's parameters, its own keys on top of the others."""
+        shared = {key: value for key, value in self.model_dump().items() if key != "per_hazard"}
+        return TrainParams.model_validate({**shared, **self.per_hazard.get(hazard, {})})
 
 
 class CalibrateParams(Frozen):

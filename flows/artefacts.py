@@ -24,7 +24,7 @@ import numpy as np
 import polars as pl
 from numpy.lib.format import open_memmap
 
-from contracts.errors import NotFound
+from contracts.errors import BadSource, NotFound
 from contracts.results import FeatureInfo, Features, Float32Array, IntArray, Labels, Spine
 
 Portion = tuple[IntArray, Float32Array]  # (m,) rows of the spine, (m, p) their values
@@ -81,9 +81,13 @@ def load_training_set(folder: Path, hazards: tuple[str, ...]) -> TrainingSet:
     """The training set with the labels of these hazards.
 
     Raises:
-        NotFound: the features stage has not run, or not for such a hazard.
+        NotFound: the features stage has not run, or not for such a hazard. BadSource: an older Foresafe wrote it.
     """
     header = read_json(folder / "features.json", made_by="features")
+    if "districts" not in header:
+        raise BadSource(
+            "features without districts", where=str(folder), cause="an older Foresafe wrote them", fix="build them anew"
+        )
     return TrainingSet(
         features=load_features(folder),
         labels={hazard: _load_labels(folder, hazard, header) for hazard in hazards},

@@ -30,11 +30,11 @@ def check(pilot: PilotName) -> None:
     """Say whether a pilot's YAML is sound and its feeds are readable."""
     from flows.console import table
     from flows.instants import now
-    from flows.places import params_of, pilot_of
+    from flows.places import hazard_names
     from ingest.check import check_pilot
 
     settings = load_settings()
-    pilot_of(settings, pilot), params_of(settings, pilot)
+    hazard_names(settings, pilot)
     findings = check_pilot(settings.pilots / pilot, roots=settings.roots, now=now())
     table(f"check {pilot}", [{"": found.level, "feed": found.feed, "finding": found.words} for found in findings])
     if any(found.level == "error" for found in findings):
@@ -92,6 +92,21 @@ def train(pilot: PilotName, direct: Direct = False) -> None:
 
 
 @app.command()
+def tune(
+    pilot: PilotName,
+    hazards: Annotated[list[str] | None, typer.Argument(metavar="[HAZARD]...", help="Default: all that train.")] = None,
+    minutes: Annotated[float, typer.Option(help="For all of them together.")] = 10.0,
+) -> None:
+    """Search for better training parameters on folds of the training part. Changes nothing: it writes what it found."""
+    from flows.tuning import show, tune_each
+
+    settings = load_settings()
+    outcomes = tune_each(settings, pilot, hazards or [], minutes=minutes)
+    show(settings, pilot, outcomes)
+    _close([(outcome.name, outcome.refused) for outcome in outcomes])
+
+
+@app.command()
 def score(
     pilot: PilotName,
     as_of: Annotated[str, typer.Option(help="ISO instant; without an offset, the pilot's time. Default: newest.")] = "",
@@ -132,6 +147,25 @@ def backfill(
     start, end = read_instant(first, zone=zone, where="--from"), read_instant(last, zone=zone, where="--to")
     done = run.backfill(settings, pilot, first=start, last=end, every_hours=every_hours)
     say(f"{done['scored']} of {done['hours']} hours forecast now, {done['there']} were there; {done['rows']} new rows")
+
+
+@app.command()
+def backtest(
+    pilot: PilotName,
+    since: Annotated[str, typer.Option("--from", metavar="MONTH", help="Such as 2026-03. Default: the first.")] = "",
+    until: Annotated[str, typer.Option("--to", metavar="MONTH", help="Included. Default: the last.")] = "",
+    hazard: Annotated[list[str] | None, typer.Option(help="May be given several times. Default: all.")] = None,
+    every_months: Annotated[int, typer.Option(help="Train a challenger every so many months.")] = 1,
+    seeds: Annotated[int, typer.Option(help="So many of train.seeds; one is fastest, and a little less skilled.")] = 1,
+) -> None:
+    """Replay history month by month as it would have run: train, gate, forecast; judged with what is known today."""
+    from flows.backtest import run_backtest
+
+    settings = load_settings()
+    outcomes = run_backtest(
+        settings, pilot, hazard or [], since=since, until=until, every_months=every_months, seeds=seeds
+    )
+    _close([(outcome.name, outcome.refused) for outcome in outcomes])
 
 
 @app.command()

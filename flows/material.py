@@ -58,7 +58,10 @@ def load_material(settings: Settings, name: str, hazard: str) -> Material:
 def material_of(
     training: TrainingSet, hazard: str, *, pilot: Pilot, params: Params, provenance: Mapping[str, Any]
 ) -> Material:
-    """One hazard's part of a training set, cut in time. Raises NotEnoughData as `load_material`."""
+    """One hazard's part of a training set, cut in time, with its own training parameters.
+
+    Raises NotEnoughData as `load_material`.
+    """
     from models.split import split_parts
 
     labels, spine = training.labels[hazard], training.features.spine
@@ -66,7 +69,7 @@ def material_of(
         features=training.features,
         labels=labels,
         parts=split_parts(spine.as_of[labels.rows], params.split, horizon_hours=labels.horizon_hours),
-        params=params,
+        params=params.model_copy(update={"train": params.train.of(hazard)}),
         alerts_per_day=pilot.hazards[hazard].alerts_per_day,
         districts=training.districts,
         provenance=provenance,

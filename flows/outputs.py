@@ -91,3 +91,13 @@ class Outputs:
     @property
     def report(self) -> Path:
         return self.state / "report" / self.pilot / "index.html"
+
+    @property
+    def tuning(self) -> Path:
+        """One YAML a hazard, ready for params.yaml, and what the searches keep; their database is beside it."""
+        return self.state / "tuning" / self.pilot
+
+    @property
+    def backtest(self) -> Path:
+        """`index.html`, `backtest.json`, pictures."""
+        return self.state / "backtest" / self.pilot

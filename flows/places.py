@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Sequence
+
 from contracts.errors import NotFound, nearest
 from contracts.params import Params, load_params
 from contracts.pilot import Pilot, load_pilot
@@ -33,16 +35,25 @@ def hazard_names(settings: Settings, name: str) -> tuple[str, ...]:
     """`train.hazards`, or all of the pilot's.
 
     Raises:
-        NotFound: `train.hazards` names one that the pilot does not have.
+        NotFound: `train.hazards` or `train.per_hazard` names one that the pilot does not have.
     """
-    known = pilot_of(settings, name).hazards
-    chosen = params_of(settings, name).train.hazards
-    unknown = [hazard for hazard in chosen if hazard not in known]
-    if unknown:
-        raise NotFound(
-            f"no hazard {unknown[0]!r}", where="params.yaml: train.hazards", allowed=nearest(unknown[0], known)
-        )
-    return chosen or tuple(known)
+    known, train = pilot_of(settings, name).hazards, params_of(settings, name).train
+    for key, named in (("hazards", train.hazards), ("per_hazard", tuple(train.per_hazard))):
+        _all_known(named, known, where=f"params.yaml: train.{key}")
+    return train.hazards or tuple(known)
+
+
+def chosen_hazards(settings: Settings, name: str, chosen: Sequence[str]) -> tuple[str, ...]:
+    """Those of the pilot's that were asked for; all that are trained where none was. Raises NotFound."""
+    trained = hazard_names(settings, name)
+    _all_known(chosen, pilot_of(settings, name).hazards, where=f"pilot {name}")
+    return tuple(chosen) or trained
+
+
+def _all_known(named: Sequence[str], known: Collection[str], *, where: str) -> None:
+    for hazard in named:
+        if hazard not in known:
+            raise NotFound(f"no hazard {hazard!r}", where=where, allowed=nearest(hazard, known))
 
 
 def zone_of_model(settings: Settings, model: str) -> str:

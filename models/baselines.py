@@ -54,7 +54,7 @@ def baseline_probabilities(
     base_rate = float(labels.occurred[parts.train].mean())
     out = {
         "climatology": climatology(features, labels.hazard, rows, base_rate=base_rate),
-        "recent_rate": _column(features, f"{labels.hazard}_recent_rate", rows, base_rate),
+        "recent_rate": recent_rate(features, labels.hazard, rows, base_rate=base_rate),
     }
     train, calibrate = labels.rows[parts.train], labels.rows[parts.calibrate]
     regression = fit_logistic(features.values[train], labels.occurred[parts.train])
@@ -71,6 +71,11 @@ def climatology(features: Features, hazard: str, rows: IntArray, *, base_rate: f
         BadTable: no such feature column.
     """
     return _column(features, f"{hazard}_climatology", rows, base_rate)
+
+
+def recent_rate(features: Features, hazard: str, rows: IntArray, *, base_rate: float) -> FloatArray:
+    """As `climatology`: the place's own rate of the last weeks."""
+    return _column(features, f"{hazard}_recent_rate", rows, base_rate)
 
 
 def fit_logistic(values: Float32Array, occurred: BoolArray) -> LogisticBaseline:

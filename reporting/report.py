@@ -6,10 +6,8 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from zoneinfo import ZoneInfo
 
-import jinja2
 import pandas as pd
 from markupsafe import Markup
 
@@ -20,6 +18,7 @@ from contracts.worth import Worth
 from reporting import charts
 from reporting.combined import combined_risk
 from reporting.geometry import cell_ring, outline
+from reporting.page import template
 
 STEP = 2.5  # between two colours of the map
 BANDS = ("low", "elevated", "high", "extreme")
@@ -65,15 +64,7 @@ class ReportInputs:
 
 def render_report(inputs: ReportInputs) -> str:
     """The whole page as text."""
-    environment = jinja2.Environment(
-        loader=jinja2.FileSystemLoader(Path(__file__).parent / "templates"),
-        autoescape=True,
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters |= {"percent": charts.percent, "hours": charts.hours}
-    return environment.get_template("report.html.j2").render(
+    return template("report.html.j2").render(
         pilot=inputs.pilot,
         as_of=_local(inputs.scores["as_of"].iloc[0], inputs.pilot) if len(inputs.scores) else "",
         made_at=_local(inputs.made_at, inputs.pilot),

@@ -10,6 +10,7 @@ from typing import Any
 import mlflow
 from mlflow.entities import Metric, Param
 from mlflow.exceptions import MlflowException
+from mlflow.utils.mlflow_tags import MLFLOW_PARENT_RUN_ID
 
 from models.registry.client import Tracking, connect
 
@@ -26,6 +27,7 @@ def log_training_run(
     provenance: Mapping[str, Any],
     files: Sequence[Path] = (),
     texts: Mapping[str, str] | None = None,
+    parent: str = "",
 ) -> str:
     """One finished run; returns its id.
 
@@ -33,9 +35,12 @@ def log_training_run(
         params: `Params.flat()`. metrics: `flat_metrics(evaluation)`.
         provenance: data instant, store versions, git revision, feature-spec hash: become tags.
         files: plots and other files, kept under `plots/`. texts: file name -> content (card.md, decision.json).
+        parent: id of the run that this one is shown below.
     """
     client = connect(tracking)
-    run_id: str = client.create_run(experiment_of(client, tracking, experiment), run_name=run_name).info.run_id
+    tags = {MLFLOW_PARENT_RUN_ID: parent} if parent else {}
+    run = client.create_run(experiment_of(client, tracking, experiment), run_name=run_name, tags=tags)
+    run_id: str = run.info.run_id
     status = "FAILED"
     try:
         logged = [Param(key, value) for key, value in params.items()]

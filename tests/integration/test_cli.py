@@ -27,7 +27,20 @@ def test_help_is_instant(empty: Checkout) -> None:
         after = resource.getrusage(resource.RUSAGE_CHILDREN)
         took.append(after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime)
     assert min(took) < HELP_SECONDS
-    for command in ("check", "ingest", "train", "score", "quarantine", "demo", "up", "down", "status", "stage"):
+    for command in (
+        "check",
+        "ingest",
+        "train",
+        "tune",
+        "backtest",
+        "score",
+        "quarantine",
+        "demo",
+        "up",
+        "down",
+        "status",
+        "stage",
+    ):
         assert command in said
 
 
@@ -45,6 +58,9 @@ def test_the_command_line_imports_nothing_heavy(empty: Checkout) -> None:
         (("train", "ulsen"), "did you mean 'ulsan'"),
         (("check", "ulsen"), "did you mean 'ulsan'"),
         (("features", "ulsen"), "did you mean 'ulsan'"),
+        (("tune", "ulsen"), "did you mean 'ulsan'"),
+        (("backtest", "ulsen"), "did you mean 'ulsan'"),
+        (("backtest", "ulsan"), "run the features stage first"),
         (("quarantine", "ulsen", "list"), "did you mean 'ulsan'"),
         (("score", "ulsan", "--as-of", "tomorrow"), "is not an instant"),
         (("score", "ulsan", "--direct"), "do:"),

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from datetime import UTC, datetime
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from contracts.errors import NotFound
+from contracts.errors import BadSource, NotFound
 from contracts.results import FeatureInfo, Features, Labels, Spine
 from flows.artefacts import (
     TrainingSet,
@@ -67,6 +68,15 @@ def test_a_missing_training_set_names_the_stage_to_run(tmp_path: Path) -> None:
     save_training_set(training_set(), tmp_path / "ulsan")
     with pytest.raises(NotFound, match="no labels of 'fire'"):
         load_training_set(tmp_path / "ulsan", ("fire",))
+
+
+def test_features_of_an_older_platform_are_refused_in_words(tmp_path: Path) -> None:
+    save_training_set(training_set(), tmp_path / "ulsan")
+    header = json.loads((tmp_path / "ulsan" / "features.json").read_text(encoding="utf-8"))
+    del header["districts"]
+    write_json(tmp_path / "ulsan" / "features.json", header)
+    with pytest.raises(BadSource, match="build them anew"):
+        load_training_set(tmp_path / "ulsan", ())
 
 
 def test_a_killed_stage_leaves_the_old_folder_whole(tmp_path: Path) -> None:
