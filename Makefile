@@ -20,7 +20,7 @@ help:
 	@echo "make test    every check and test"
 	@echo "make check   format, lint, types and import direction only"
 	@echo "make bench   every benchmark; make bench-NAME runs benchmarks/NAME.py"
-	@echo "make up      Prefect and MLflow servers with their pages, until Ctrl-C; make down stops them"
+	@echo "make up      the whole platform, until Ctrl-C or make down: docs/operating.md"
 	@echo "make lock    resolve requirements.lock anew"
 
 # uv from the PATH, or else from a small environment of its own: `pip install --user` fails within a virtual

@@ -175,13 +175,14 @@ class Params(Frozen):
     promote: PromoteParams = PromoteParams()
     compute: ComputeParams = ComputeParams()
     monitor: MonitorParams = MonitorParams()
+    # who moves the alias when the gate would promote: the gate itself, or an operator with `foresafe approve`
+    release: Literal["automatic", "manual"] = "automatic"
 
     def flat(self) -> dict[str, str]:
         """`section.key` -> JSON text: what a run logs, straight from the frozen config."""
-        dumped = self.model_dump(mode="json")
-        return {
-            f"{section}.{key}": json.dumps(value) for section, keys in dumped.items() for key, value in keys.items()
-        }
+        dumped = self.model_dump(mode="json", exclude={"release"})
+        sections = {f"{section}.{key}": value for section, keys in dumped.items() for key, value in keys.items()}
+        return {name: json.dumps(value) for name, value in {**sections, "release": self.release}.items()}
 
 
 def load_params(root: Path, pilot: str) -> Params:

@@ -135,9 +135,9 @@ class Evaluation:
 
 @dataclass(frozen=True)
 class Decision:
-    """A record of something decided: promotion, refusal, retraining, rollback."""
+    """A record of something decided: promotion, refusal, retraining, rollback. `wait`: for an operator's word."""
 
-    kind: Literal["promote", "refuse", "retrain", "recalibrate", "rollback", "nothing", "call_a_person"]
+    kind: Literal["promote", "wait", "refuse", "retrain", "recalibrate", "rollback", "nothing", "call_a_person"]
     subject: str
     reasons: tuple[str, ...]
     decided_at: datetime

@@ -130,6 +130,26 @@ def score(
 
 
 @app.command()
+def backfill(
+    pilot: PilotName,
+    first: Annotated[str, typer.Option("--from", help="ISO instant; without an offset, the pilot's time.")],
+    last: Annotated[str, typer.Option("--to", help="As --from; it is part of the range.")],
+    every_hours: Annotated[int, typer.Option(help="Hours between forecasts. Default: the pilot's cadence.")] = 0,
+) -> None:
+    """Forecast a past range with today's models, each hour from what was known then. Safe to stop and run again."""
+    from flows import run
+    from flows.console import say
+    from flows.instants import read_instant
+    from flows.places import pilot_of
+
+    settings = load_settings()
+    zone = pilot_of(settings, pilot).timezone
+    start, end = read_instant(first, zone=zone, where="--from"), read_instant(last, zone=zone, where="--to")
+    done = run.backfill(settings, pilot, first=start, last=end, every_hours=every_hours)
+    say(f"{done['scored']} of {done['hours']} hours forecast now, {done['there']} were there; {done['rows']} new rows")
+
+
+@app.command()
 def backtest(
     pilot: PilotName,
     since: Annotated[str, typer.Option("--from", metavar="MONTH", help="Such as 2026-03. Default: the first.")] = "",
@@ -232,6 +252,30 @@ def rollback(
 
 
 @app.command()
+def approve(
+    model: ModelName,
+    version: Annotated[str, typer.Argument(metavar="VERSION")],
+    why: Annotated[str, typer.Option(help="For the record.")] = "",
+) -> None:
+    """Make a version that waits for an operator (`release: manual`) the champion."""
+    from flows.registered import approve_version
+
+    approve_version(load_settings(), model, version, why=why)
+
+
+@app.command()
+def refuse(
+    model: ModelName,
+    version: Annotated[str, typer.Argument(metavar="VERSION")],
+    why: Annotated[str, typer.Option(help="For the record.")],
+) -> None:
+    """Turn down a version that waits for an operator; the champion stays."""
+    from flows.registered import turn_down_version
+
+    turn_down_version(load_settings(), model, version, why=why)
+
+
+@app.command()
 def rebuild(model: ModelName, version: Annotated[str, typer.Argument(metavar="VERSION")]) -> None:
     """Make a registered version again from its entry and the store; compare bytes. Exit code 1 when they differ."""
     from flows.registered import make_again
@@ -249,27 +293,32 @@ def demo() -> None:
 
 
 @app.command()
-def up() -> None:
-    """Start the Prefect server and MLflow's pages, print their addresses, stop both on Ctrl-C."""
+def up(
+    port: Annotated[int, typer.Option(help="The first of four ports in a row. Default: any that are free.")] = 0,
+) -> None:
+    """Start the whole platform and keep it up: servers, pages, what prefect.yaml schedules. Ctrl-C stops all of it."""
     from flows.platform import stay_up
 
-    stay_up(load_settings())
+    stay_up(load_settings(), first_port=port or None)
 
 
 @app.command()
 def down() -> None:
-    """Stop the servers of this project, used or not; clears half-dead ones."""
+    """Stop the platform of this project from another terminal, used or not; clears half-dead servers."""
     from flows.platform import take_down
 
     take_down(load_settings())
 
 
 @app.command()
-def status() -> None:
-    """Say which servers run, and what each pilot last did."""
-    from flows.platform import show_status
+def status(
+    pilot: Annotated[str, typer.Argument(metavar="[PILOT]", help="One pilot, in full. Default: all, in short.")] = "",
+    as_json: Annotated[bool, typer.Option("--json", help="For a program.")] = False,
+) -> None:
+    """Say which servers run, what each flow last did, how fresh each feed is, and who is champion."""
+    from flows.status import show_status
 
-    show_status(load_settings())
+    show_status(load_settings(), pilot, as_json=as_json)
 
 
 class Action(StrEnum):

@@ -6,26 +6,19 @@ from typing import Any
 
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
-from prefect.client.schemas.objects import State, TaskRun
+from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
 
-from contracts.errors import BadSource
 from flows import stages
 from flows.each import record_outcomes
 from flows.instants import in_seoul, now
+from flows.journal import journaled
 from flows.pages import artifact_key, ingest_rows, markdown
 from flows.places import feed_names, outputs_of
-from flows.recorded import closing_state, outcome_of
+from flows.recorded import closing_state, may_pass, outcome_of
 from flows.settings import load_settings
 
 FEED_TIMEOUT_SECONDS = 1800
-
-
-def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
-    """Whether to try again: a network or disk fault may pass, a refused contract or a missing file does not."""
-    fault = state.result(raise_on_failure=False)
-    if isinstance(fault, BadSource):
-        fault = fault.__cause__
-    return isinstance(fault, OSError) and not isinstance(fault, FileNotFoundError)
 
 
 @task(
@@ -45,9 +38,12 @@ def ingest_feed(pilot: str, feed: str) -> list[dict[str, Any]]:
 @flow(name="ingest", flow_run_name="ingest {pilot}", timeout_seconds=2 * FEED_TIMEOUT_SECONDS, persist_result=True)
 def ingest(pilot: str) -> State[Any]:
     """Each feed on its own: the run shows as failed when one was refused, after all the others went on."""
-    settings = load_settings()
-    outcomes = [outcome_of(feed, ingest_feed(pilot, feed, return_state=True)) for feed in feed_names(settings, pilot)]
-    record_outcomes(outputs_of(settings, pilot).last("ingest"), outcomes)
+    outputs = outputs_of(load_settings(), pilot)
+    with journaled(outputs, "ingest", run=str(flow_run.id)) as noted:
+        feeds = feed_names(load_settings(), pilot)
+        outcomes = [outcome_of(feed, ingest_feed(pilot, feed, return_state=True)) for feed in feeds]
+        record_outcomes(outputs.last("ingest"), outcomes)
+        noted.outcomes(outcomes)
     rows = ingest_rows(outcomes)
     create_table_artifact(table=rows, key=artifact_key("feeds", pilot))
     create_markdown_artifact(markdown(f"Ingest {pilot}", [in_seoul(now())], rows), key=artifact_key("ingest", pilot))

@@ -4,7 +4,8 @@
 
 It goes to the background by itself, and returns as soon as it holds its lock and FOLDER/server.json says who it is.
 Everyone who uses the server holds a shared lock on FOLDER/users.lock; the kernel frees it however they end, kill -9
-included. When nobody holds it any more, or on SIGTERM, the keeper stops the server's whole process group and ends.
+included. When nobody holds it any more, or on SIGTERM, the keeper stops the server's whole process group and ends; on
+Linux also what the server started in sessions of its own, as Prefect's worker does with every run.
 The keeper itself holds FOLDER/keeper.lock: whoever can take that one knows that no server of this folder is left.
 """
 
@@ -18,6 +19,7 @@ import signal
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import IO
 
@@ -46,25 +48,49 @@ def _die_with_parent() -> None:
         ctypes.CDLL(None).prctl(pr_set_pdeathsig, signal.SIGTERM)
 
 
+def _adopt_orphans() -> None:
+    """Linux: whoever loses its parent below the keeper becomes the keeper's child, so that it can be found."""
+    if sys.platform == "linux":
+        pr_set_child_subreaper = 36
+        ctypes.CDLL(None).prctl(pr_set_child_subreaper, 1)
+
+
 def _stop(server: subprocess.Popen[bytes]) -> None:
-    """End the process group: politely, then after STOP_SECONDS for good."""
+    """End the process group and all descendants: politely, then after STOP_SECONDS for good."""
     for ending in (signal.SIGTERM, signal.SIGKILL):
-        try:
-            os.killpg(server.pid, ending)
-        except ProcessLookupError:
-            return
+        for pid in _descendants():
+            _signal(os.kill, pid, ending)
+        _signal(os.killpg, server.pid, ending)
         until = time.monotonic() + STOP_SECONDS
-        while time.monotonic() < until and _group_lives(server):
+        while time.monotonic() < until:
+            server.poll()  # reap the leader, or its group would never be empty
+            if not _signal(os.killpg, server.pid, 0) and not _descendants():
+                return
             time.sleep(0.05)
 
 
-def _group_lives(server: subprocess.Popen[bytes]) -> bool:
-    server.poll()  # reap the leader, or its group would never be empty
+def _signal(how: Callable[[int, int], None], pid: int, number: int) -> bool:
     try:
-        os.killpg(server.pid, 0)
+        how(pid, number)
     except ProcessLookupError:
         return False
     return True
+
+
+def _descendants() -> list[int]:
+    """Every living process below this one, children of children too; none where there is no /proc."""
+    parents: dict[int, int] = {}
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        try:
+            state, parent = stat.read_text(errors="replace").rpartition(")")[2].split()[:2]
+        except OSError:
+            continue
+        if state != "Z":
+            parents[int(stat.parent.name)] = int(parent)
+    found = {os.getpid()}
+    while more := {pid for pid, parent in parents.items() if parent in found and pid not in found}:
+        found |= more
+    return sorted(found - {os.getpid()})
 
 
 def _claim(path: Path) -> IO[str] | None:
@@ -98,6 +124,7 @@ def keep(folder: Path, command: list[str]) -> None:
     asked: list[int] = []
     for ending in (signal.SIGTERM, signal.SIGINT, signal.SIGHUP):
         signal.signal(ending, lambda number, _frame: asked.append(number))
+    _adopt_orphans()
     server = subprocess.Popen(command, process_group=0, preexec_fn=_die_with_parent)
     try:
         while server.poll() is None and not asked:

@@ -45,6 +45,10 @@ def verdicts(outcomes: Sequence[Outcome]) -> list[str]:
         judged = outcome.result or {}
         if judged.get("kind") == "refuse":
             lines.append(f"{outcome.name}: not released. {'; '.join(judged['reasons'])}")
+        elif judged.get("kind") == "wait":
+            lines.append(
+                f"{outcome.name}: version {judged['version']} waits for `foresafe approve` or `foresafe refuse`"
+            )
         elif judged.get("kind") == "promote":
             lines.append(f"{outcome.name}: released as version {judged['version']}")
     return lines

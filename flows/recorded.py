@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from prefect.client.schemas.objects import State
+from prefect.client.schemas.objects import State, TaskRun
 from prefect.states import Completed, Failed
 
-from contracts.errors import ForesafeError
+from contracts.errors import BadSource, ForesafeError
 from flows.each import Outcome
 
 PARTLY = "Partly"  # the name of a run that failed for some and went on for the others
@@ -22,6 +22,14 @@ def outcome_of(name: str, state: State[Any]) -> Outcome:
     if isinstance(fault, ForesafeError):
         return Outcome(name, refused=str(fault))
     return Outcome(name, refused=f"unexpected {type(fault).__name__}: {fault or state.message}; see the run's log")
+
+
+def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
+    """Whether to try again: a network or disk fault may pass, a refused contract or a missing file does not."""
+    fault = state.result(raise_on_failure=False)
+    if isinstance(fault, BadSource):
+        fault = fault.__cause__
+    return isinstance(fault, OSError) and not isinstance(fault, FileNotFoundError)
 
 
 def closing_state(outcomes: Sequence[Outcome], rows: list[dict[str, Any]]) -> State[Any]:

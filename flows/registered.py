@@ -47,6 +47,27 @@ def go_back(settings: Settings, model: str, *, to: str, why: str) -> None:
     say(f"{model}: version {champion.version} is the champion, version {was.version} no longer")
 
 
+def approve_version(settings: Settings, model: str, version: str, *, why: str) -> None:
+    """An operator's yes to a version that waits; the process in which it must load starts first."""
+    from models.registry import FreshProcess
+
+    with FreshProcess() as fresh:
+        from models.registry import approve
+
+        champion = approve(
+            tracking_of(settings), model, version, fresh=fresh, at=now(), by=operator(), why=why or "no reason given"
+        )
+    say(f"{model}: version {champion.version} is the champion")
+
+
+def turn_down_version(settings: Settings, model: str, version: str, *, why: str) -> None:
+    """An operator's no to a version that waits; the champion stays."""
+    from models.registry import turn_down
+
+    refused = turn_down(tracking_of(settings), model, version, at=now(), by=operator(), why=why)
+    say(f"{model}: version {refused.version} is turned down; the champion stays")
+
+
 def make_again(settings: Settings, model: str, version: str) -> bool:
     """Whether every file came out the same; says which did not, and what is otherwise here."""
     from flows.stages.rebuild import rebuild

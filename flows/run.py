@@ -9,6 +9,7 @@ from typing import Any
 from flows.console import say
 from flows.each import Outcome, attempt_each, read_outcomes, record_outcomes
 from flows.instants import now
+from flows.journal import journaled
 from flows.places import feed_names, hazard_names, outputs_of, pilot_of
 from flows.settings import Settings
 
@@ -26,8 +27,11 @@ def ingest(settings: Settings, pilot: str, *, direct: bool) -> list[Outcome]:
         return read_outcomes(outputs_of(settings, pilot).last("ingest"))
     from flows import stages
 
-    outcomes = attempt_each(feeds, partial(stages.ingest_feed, settings, pilot, now=now()), progress=_done("ingest"))
-    record_outcomes(outputs_of(settings, pilot).last("ingest"), outcomes)
+    pull = partial(stages.ingest_feed, settings, pilot, now=now())
+    with journaled(outputs_of(settings, pilot), "ingest") as noted:
+        outcomes = attempt_each(feeds, pull, progress=_done("ingest"))
+        record_outcomes(outputs_of(settings, pilot).last("ingest"), outcomes)
+        noted.outcomes(outcomes)
     return outcomes
 
 
@@ -44,10 +48,12 @@ def train(settings: Settings, pilot: str, *, direct: bool) -> list[Outcome]:
         return read_outcomes(outputs_of(settings, pilot).last("train"))
     from flows import stages
 
-    stages.features(settings, pilot)
     learn = partial(stages.learn_and_release, settings, pilot, clock=now)
-    outcomes = attempt_each(hazards, learn, progress=_done("train"))
-    record_outcomes(outputs_of(settings, pilot).last("train"), outcomes)
+    with journaled(outputs_of(settings, pilot), "train") as noted:
+        stages.features(settings, pilot)
+        outcomes = attempt_each(hazards, learn, progress=_done("train"))
+        record_outcomes(outputs_of(settings, pilot).last("train"), outcomes)
+        noted.outcomes(outcomes)
     return outcomes
 
 
@@ -64,7 +70,18 @@ def score(settings: Settings, pilot: str, *, as_of: datetime | None, direct: boo
             return summary
     from flows import stages
 
-    return stages.score(settings, pilot, as_of=as_of, now=now())
+    with journaled(outputs_of(settings, pilot), "score"):
+        return stages.score(settings, pilot, as_of=as_of, now=now())
+
+
+def backfill(settings: Settings, pilot: str, *, first: datetime, last: datetime, every_hours: int) -> dict[str, Any]:
+    """A past range forecast with today's models, here: it needs no server, and goes on where it was stopped."""
+    from flows import stages
+
+    with journaled(outputs_of(settings, pilot), "backfill"):
+        return stages.backfill(
+            settings, pilot, first=first, last=last, every_hours=every_hours, clock=now, progress=_tell
+        )
 
 
 def monitor(settings: Settings, pilot: str, *, at: datetime | None, page: bool, direct: bool) -> list[dict[str, Any]]:
@@ -80,7 +97,8 @@ def monitor(settings: Settings, pilot: str, *, at: datetime | None, page: bool, 
             return summaries
     from flows import stages
 
-    return stages.monitor(settings, pilot, now=now(), at=at, page=page)
+    with journaled(outputs_of(settings, pilot), "monitor"):
+        return stages.monitor(settings, pilot, now=now(), at=at, page=page)
 
 
 def _tell(line: str) -> None:

@@ -17,7 +17,7 @@ import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import IO
 
@@ -86,6 +86,18 @@ class Use:
             time.sleep(0.1)
         raise _not_started(self._service, timeout_seconds)
 
+    def gone(self) -> bool:
+        """Whether nothing is left of the server, not even one that does not answer."""
+        return not _alive(self._service)
+
+    def again(self) -> str:
+        """Stop what is left of the server, start it anew on the port where others look for it; as `address`."""
+        record = read_record(self._service)
+        stop(self._service, even_if_used=True)
+        self._service = replace(self._service, port=record.port if record else self._service.port)
+        _start_if_none(self._service)
+        return self.address()
+
     def _leave(self) -> None:
         if self._hold is not None:
             self._hold.close()
@@ -103,7 +115,7 @@ def _start_if_none(service: Service) -> None:
 
 def _launch(service: Service) -> None:
     """Start a keeper on a free port; it holds its lock when this returns."""
-    port = _free_port()
+    port = _free_port() if service.port is None else _require_free(service)
     script = str(Path(__file__).with_name("keeper.py"))
     command = [part.format(port=port) for part in service.command]
     with (service.folder / "server.log").open("wb") as log:
@@ -207,6 +219,27 @@ def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
+
+
+def _require_free(service: Service) -> int:
+    """The port that the service must have.
+
+    Raises:
+        ForesafeError: somebody else listens there.
+    """
+    port = service.port or 0
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as fault:
+            raise ForesafeError(
+                f"port {port} is taken",
+                where=f"the {service.name} server",
+                cause="another program listens there, perhaps another platform",
+                fix="choose others with `foresafe up --port FIRST`, or none for any that are free",
+            ) from fault
+    return port
 
 
 def _not_started(service: Service, seconds: float) -> ForesafeError:

@@ -6,6 +6,9 @@
 | FORESAFE_DATA | `../shared/data` | data shared by partners, `{shared}/` in a contract |
 | MLFLOW_TRACKING_URI | SQLite file in the state folder | tracking server or database |
 | PREFECT_API_URL | none: a local server is started | a running Prefect server |
+| FORESAFE_PREFECT_DATABASE | SQLite file in the state folder | the local Prefect server's, `postgresql+asyncpg://...` |
+| FORESAFE_ARTIFACTS | folder in the state folder | where MLflow's files go, such as `s3://bucket/mlflow` |
+| FORESAFE_NOTIFY_URL | none | a webhook that hears of failed runs, and when a person is called |
 
 Relative folders are taken from the project folder, which is found upwards from the working folder.
 """
@@ -37,6 +40,14 @@ class Settings:
     shared: Path
     mlflow_uri: str
     prefect_url: str | None
+    prefect_database: str = ""
+    artifact_root: str = ""
+    notify_url: str = ""
+
+    @property
+    def artifacts(self) -> str:
+        """Where MLflow's files go, as a URL, unless a tracking server decides."""
+        return self.artifact_root or (self.state / "mlflow" / "artifacts").as_uri()
 
     @property
     def pilots(self) -> Path:
@@ -64,6 +75,9 @@ def load_settings(start: Path | None = None, environment: Mapping[str, str] | No
         shared=Path(os.path.normpath(home / (given.get("FORESAFE_DATA") or "../shared/data"))),
         mlflow_uri=given.get("MLFLOW_TRACKING_URI") or database,
         prefect_url=given.get("PREFECT_API_URL") or None,
+        prefect_database=given.get("FORESAFE_PREFECT_DATABASE", ""),
+        artifact_root=given.get("FORESAFE_ARTIFACTS", ""),
+        notify_url=given.get("FORESAFE_NOTIFY_URL", ""),
     )
 
 
@@ -78,6 +92,11 @@ def find_home(start: Path) -> Path:
         allowed="a folder with params.yaml and pilots/, or one below it",
         fix="change into the project's folder",
     )
+
+
+def project_folder() -> Path:
+    """The folder that FORESAFE_HOME names, or else the project that the working folder is in."""
+    return Path(os.environ.get("FORESAFE_HOME") or find_home(Path.cwd()))
 
 
 def child_environment(extra: Mapping[str, str]) -> dict[str, str]:

@@ -11,9 +11,9 @@ if TYPE_CHECKING:
 
 
 def tracking_of(settings: Settings) -> Tracking:
-    """MLflow as the settings say; beside its own database its files go there too, a server keeps its own."""
+    """MLflow as the settings say; with a database, its files go where the settings say, and a server keeps its own."""
     from models.registry import Tracking
 
-    local = settings.mlflow_uri.startswith("sqlite:///")
+    served = settings.mlflow_uri.startswith(("http://", "https://"))
     (settings.state / "mlflow").mkdir(parents=True, exist_ok=True)
-    return Tracking(settings.mlflow_uri, artifacts=(settings.state / "mlflow" / "artifacts").as_uri() if local else "")
+    return Tracking(settings.mlflow_uri, artifacts="" if served else settings.artifacts)

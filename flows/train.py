@@ -7,15 +7,20 @@ from typing import Any
 from prefect import flow, task
 from prefect.artifacts import create_markdown_artifact, create_table_artifact
 from prefect.client.schemas.objects import State
+from prefect.runtime import flow_run
+from prefect.states import Completed
 
 from flows import stages
 from flows.each import record_outcomes
 from flows.instants import in_seoul, now
+from flows.journal import journaled
 from flows.pages import artifact_key, markdown, train_rows
 from flows.places import hazard_names, outputs_of
-from flows.recorded import closing_state, outcome_of
+from flows.recorded import closing_state, may_pass, outcome_of
+from flows.records import append_records, read_records
 from flows.settings import load_settings
 
+ANSWERED = "answered.jsonl"
 STEP_TIMEOUT_SECONDS = 3600
 
 
@@ -25,23 +30,40 @@ def build_features(pilot: str) -> dict[str, Any]:
 
 
 @task(
-    task_run_name="train {hazard}", timeout_seconds=STEP_TIMEOUT_SECONDS, persist_result=True, result_serializer="json"
+    task_run_name="train {hazard}",
+    retries=1,
+    retry_delay_seconds=60,
+    retry_jitter_factor=0.5,
+    retry_condition_fn=may_pass,
+    timeout_seconds=STEP_TIMEOUT_SECONDS,
+    persist_result=True,
+    result_serializer="json",
 )
 def train_hazard(pilot: str, hazard: str) -> dict[str, Any]:
     return stages.learn_and_release(load_settings(), pilot, hazard, clock=now)
 
 
 @flow(name="train", flow_run_name="train {pilot}", timeout_seconds=4 * STEP_TIMEOUT_SECONDS, persist_result=True)
-def train(pilot: str) -> State[Any]:
-    """A hazard without enough incidents is refused and the others go on; a challenger that loses is no failure."""
-    settings = load_settings()
-    made = build_features(pilot)
-    outcomes = [
-        outcome_of(hazard, train_hazard(pilot, hazard, return_state=True)) for hazard in hazard_names(settings, pilot)
-    ]
-    record_outcomes(outputs_of(settings, pilot).last("train"), outcomes)
+def train(pilot: str, why: str = "", decision: str = "") -> State[Any]:
+    """A hazard without enough incidents is refused and the others go on; a challenger that loses is no failure.
+
+    why: what asked for it, for the record; empty for the schedule or a person. decision: the key of monitoring's
+    decision that asked; it is trained for once, however often it asks.
+    """
+    outputs = outputs_of(load_settings(), pilot)
+    answered = outputs.monitor / ANSWERED
+    if decision and any(record["key"] == decision for record in read_records(answered)):
+        return Completed(message=f"trained for {decision} before")
+    with journaled(outputs, "train", run=str(flow_run.id)) as noted:
+        made = build_features(pilot)
+        hazards = hazard_names(load_settings(), pilot)
+        outcomes = [outcome_of(hazard, train_hazard(pilot, hazard, return_state=True)) for hazard in hazards]
+        record_outcomes(outputs.last("train"), outcomes)
+        noted.outcomes(outcomes)
+        append_records(answered, [{"key": decision, "at": now().isoformat(), "why": why}] if decision else [])
     rows = train_rows(outcomes)
     facts = [in_seoul(now()), f"{made['rows']:,} rows of {made['features']} features, until {made['observed_until']}"]
+    facts += [f"asked for: {why}"] if why else []
     create_table_artifact(table=rows, key=artifact_key("models", pilot))
     create_markdown_artifact(markdown(f"Train {pilot}", facts, rows), key=artifact_key("train", pilot))
     return closing_state(outcomes, rows)

@@ -51,6 +51,11 @@ class Store:
         delta = self._open(table)
         return delta is not None and delta.transaction_version(batch) is not None
 
+    def missing(self, table: str, batches: Sequence[str]) -> list[str]:
+        """Those of the batches that this table does not have yet."""
+        delta = self._open(table)
+        return [batch for batch in batches if delta is None or delta.transaction_version(batch) is None]
+
     def commit(self, table: str, frame: pl.DataFrame, *, batches: Sequence[str], at: datetime) -> bool:
         """Append rows and mark their batches as held, in one atomic step.
 

@@ -17,6 +17,7 @@ from models.card_worth import (
 )
 from models.fit import Fitted
 
+_DECIDED = {"promote": "Promoted", "refuse": "Refused", "wait": "Left to an operator"}
 SHOWN = {
     "log_loss": "log loss",
     "log_loss_skill": "log loss skill",
@@ -35,7 +36,7 @@ def model_card(name: str, fitted: Fitted, evaluation: Evaluation, worth: Worth, 
     sections = [
         f"# {name}",
         f"Probability of at least one **{model.hazard}** at a place within the next {model.horizon_hours} h. "
-        f"{decision.kind.capitalize()}d at {decision.decided_at:%Y-%m-%d %H:%M} UTC.",
+        f"{_DECIDED[decision.kind]} at {decision.decided_at:%Y-%m-%d %H:%M} UTC.",
         "## Data\n" + _bullets(model.provenance),
         f"## Model\n{len(model.boosters)} LightGBM boosters of {fitted.trees} trees, averaged as log odds; "
         f"{len(model.infos)} features (specification `{model.spec_hash[:12]}`); "

@@ -4,6 +4,7 @@ Each takes the settings and the pilot's name, leaves files where `Outputs` says,
 Heavy rooms are imported inside, so that no command pays for one that it does not use.
 """
 
+from flows.stages.backfill import backfill
 from flows.stages.data import features, ingest_feed, replay_feed, simulate
 from flows.stages.forecast import report, score
 from flows.stages.learn import evaluate, train
@@ -11,6 +12,7 @@ from flows.stages.release import learn_and_release, release, track
 from flows.stages.watch import decisions, monitor
 
 __all__ = [
+    "backfill",
     "decisions",
     "evaluate",
     "features",

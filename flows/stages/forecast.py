@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 import polars as pl
 
 from contracts.errors import NotFound
+from contracts.pilot import Pilot
 from contracts.results import Features
 from flows.artefacts import replaced, write_json, write_text
 from flows.fallback import climatology_scores
@@ -18,7 +20,12 @@ from flows.settings import Settings
 from flows.shown import report_inputs
 from flows.tracking import tracking_of
 
+if TYPE_CHECKING:
+    from models.registry import Version
+    from models.risk_model import RiskModel
+
 Summary = dict[str, Any]
+Champions = Mapping[str, "tuple[RiskModel, Version] | None"]
 UNRELEASED = "unreleased"
 
 
@@ -54,7 +61,8 @@ def score(
         write_text(draft / "scores.geojson", geojson(scored, assets))
         write_json(draft / "scores.json", summary)
     if released:
-        history.store.append_scores(pl.from_pandas(scored), run=_run(scored), at=now)
+        run = run_id(scored["as_of"].max(), scored["model"] + " " + scored["version"])
+        history.store.append_scores(pl.from_pandas(scored), run=run, at=now)
     return summary
 
 
@@ -73,18 +81,36 @@ def latest_assets(assets: pl.DataFrame) -> pd.DataFrame:
 
 
 def _with_champions(settings: Settings, name: str, built: Features) -> pd.DataFrame:
+    return forecast(champions(settings, name), pilot_of(settings, name), built)
+
+
+def champions(settings: Settings, name: str) -> Champions:
+    """Hazard -> its released model, loaded, and the version; None where no model is released.
+
+    Raises:
+        BadSource: its files are missing or changed.
+    """
     from models.registry import champion_version, load_version, registered_name
+
+    tracking = tracking_of(settings)
+    versions = {
+        hazard: champion_version(tracking, registered_name(name, hazard)) for hazard in pilot_of(settings, name).hazards
+    }
+    return {hazard: version and (load_version(tracking, version), version) for hazard, version in versions.items()}
+
+
+def forecast(released: Champions, pilot: Pilot, built: Features) -> pd.DataFrame:
+    """Rows of the scores table: every hazard by its champion, or else by climatology, which says so."""
     from models.risk_model import score as run
 
-    pilot, tracking = pilot_of(settings, name), tracking_of(settings)
     frames = []
-    for hazard, rule in pilot.hazards.items():
-        version = champion_version(tracking, registered_name(name, hazard))
-        if version is None:
-            why = "no model is released for this hazard: climatology"
-            frames.append(climatology_scores(built, hazard=hazard, horizon_hours=rule.horizon_hours, why=why))
-            continue
-        frames.append(run(load_version(tracking, version), built, name=version.name, version=version.version))
+    for hazard, found in released.items():
+        if found is None:
+            why, horizon = "no model is released for this hazard: climatology", pilot.hazards[hazard].horizon_hours
+            frames.append(climatology_scores(built, hazard=hazard, horizon_hours=horizon, why=why))
+        else:
+            model, version = found
+            frames.append(run(model, built, name=version.name, version=version.version))
     return pd.concat(frames, ignore_index=True)
 
 
@@ -104,10 +130,9 @@ def _with_trained(settings: Settings, name: str, built: Features) -> pd.DataFram
     return pd.concat(frames, ignore_index=True)
 
 
-def _run(scored: pd.DataFrame) -> str:
-    """The same models as of the same instant are the same forecast: kept once."""
-    versions = sorted(set(scored["model"] + " " + scored["version"]))
-    return f"score {scored['as_of'].max().isoformat()} {'; '.join(versions)}"
+def run_id(as_of: datetime, models: Iterable[str]) -> str:
+    """The same models as of the same instant are the same forecast: kept once. models: `NAME VERSION`."""
+    return f"score {as_of.isoformat()} {'; '.join(sorted(set(models)))}"
 
 
 def _summary(scored: pd.DataFrame, assets: pd.DataFrame) -> Summary:

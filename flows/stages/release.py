@@ -71,6 +71,8 @@ def release(settings: Settings, name: str, hazard: str, *, now: datetime) -> Sum
     given = load_material(settings, name, hazard)
     fitted = _load_fitted(outputs, hazard)
     decision = _decide(settings, name, given, fitted.model, model_name=model_name, now=now)
+    if given.params.release == "manual":
+        decision = _left_to_an_operator(decision)
     evaluation = read_evaluation(read_json(outputs.evaluation(hazard), made_by="evaluate"))
     worth = read_worth(read_json(outputs.worth(hazard), made_by="evaluate"))
     version = publish(
@@ -85,6 +87,13 @@ def release(settings: Settings, name: str, hazard: str, *, now: datetime) -> Sum
         by=decision.by,
     )
     return _summarise(outputs, hazard, version, decision, champion=carry_out(tracking, version, decision))
+
+
+def _left_to_an_operator(decision: Decision) -> Decision:
+    """What the gate would promote waits; what it refuses stays refused."""
+    if decision.kind != "promote":
+        return decision
+    return replace(decision, kind="wait", reasons=("the gate would promote it; an operator decides", *decision.reasons))
 
 
 def _released_before(tracking: Tracking, model_name: str, run_id: str) -> tuple[Version, Decision] | None:

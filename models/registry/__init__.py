@@ -9,6 +9,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from models.registry.approval import approve, turn_down, waiting_versions
     from models.registry.client import Tracking
     from models.registry.entry import Entry, read_entry
     from models.registry.fresh import FreshProcess
@@ -37,6 +38,7 @@ if TYPE_CHECKING:
     )
 
 _MODULES = {
+    "approval": ("approve", "turn_down", "waiting_versions"),
     "client": ("Tracking",),
     "entry": ("Entry", "read_entry"),
     "fresh": ("FreshProcess",),
@@ -68,6 +70,7 @@ __all__ = [
     "Tracking",
     "Version",
     "alias_moves",
+    "approve",
     "champion_at",
     "champion_version",
     "fetch_reference",
@@ -86,8 +89,10 @@ __all__ = [
     "release",
     "roll_back",
     "save_refusal",
+    "turn_down",
     "unexplained_champion",
     "version_of_run",
+    "waiting_versions",
 ]
 
 

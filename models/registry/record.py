@@ -24,8 +24,8 @@ LONGEST = 4_500  # characters of a tag that every MLflow database takes
 
 @dataclass(frozen=True)
 class Event:
-    """One line of a model's history. version: empty where none came to be. kind: trained, promote, refuse, rollback,
-    champion, interrupted."""
+    """One line of a model's history. version: empty where none came to be. kind: trained, promote, wait, refuse,
+    rollback, champion, interrupted."""
 
     at: datetime
     version: str

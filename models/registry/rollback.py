@@ -48,7 +48,7 @@ def roll_back(
         raise NotFound(
             f"version {to} is the champion already", where=name, fix=f"see `foresafe history {name}` for the others"
         )
-    _still_fit(tracking, target, fresh)
+    still_fit(tracking, target, fresh)
     reasons = (f"from version {today.version} to version {target.version}: {why}",)
     inputs = {"from": today.version, "to": target.version}
     save_decision(tracking, target, Decision("rollback", target.label, reasons, at, inputs=inputs, by=by))
@@ -68,7 +68,7 @@ def _before(tracking: Tracking, today: Version) -> str:
     return version
 
 
-def _still_fit(tracking: Tracking, version: Version, fresh: FreshProcess) -> None:
+def still_fit(tracking: Tracking, version: Version, fresh: FreshProcess) -> None:
     """The hashes of everything that was packed and of the golden rows; then, in the fresh process, the scores."""
     tags = connect(tracking).get_model_version(version.name, version.version).tags
     with tempfile.TemporaryDirectory(prefix="foresafe-rollback-") as scratch:

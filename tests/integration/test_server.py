@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -147,3 +148,45 @@ def test_prefect_and_mlflow_really_start_together_and_stop(tmp_path: Path) -> No
             assert same == api
     assert gone(addresses["Prefect"] + "/api/health", 1)
     assert gone(addresses["MLflow"] + "/health", 1)
+
+
+def test_a_taken_port_is_named_before_anything_starts(tmp_path: Path) -> None:
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        service = replace(pages(tmp_path), port=port)
+        with pytest.raises(ForesafeError, match=rf"the pages server: port {port} is taken.*--port"), Use(service):
+            pass
+    with Use(service) as use:
+        assert use.address(30) == f"http://127.0.0.1:{port}", "free again, it is taken"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="adopting orphans is Linux's")
+def test_what_a_server_starts_in_a_session_of_its_own_ends_with_it(tmp_path: Path) -> None:
+    """As Prefect's worker does with every run."""
+    script = (
+        "import subprocess, sys; from pathlib import Path;"
+        "p = subprocess.Popen(['sleep', '60'], start_new_session=True);"
+        "Path(sys.argv[1]).write_text(str(p.pid));"
+        "import http.server as h; h.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[2])),"
+        " h.SimpleHTTPRequestHandler).serve_forever()"
+    )
+    command = (sys.executable, "-c", script, str(tmp_path / "pid"), "{port}")
+    with Use(replace(pages(tmp_path), command=command)) as use:
+        use.address(30)
+        child = Path(f"/proc/{(tmp_path / 'pid').read_text()}/stat")
+        assert child.is_file()
+    assert not child.is_file() or ") Z " in child.read_text(), "ended, if perhaps not yet buried"
+
+
+def test_a_server_that_died_comes_back_on_its_port(tmp_path: Path) -> None:
+    service = pages(tmp_path)
+    with Use(service) as use:
+        address = use.address(30)
+        record = read_record(service)
+        assert record is not None
+        os.kill(record.pid, signal.SIGKILL)
+        assert gone(address)
+        assert use.gone()
+        assert use.again() == address
