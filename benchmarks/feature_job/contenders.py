@@ -20,10 +20,10 @@ class Contender:
 
 
 LIMIT = Contender("limit", "limit: read once, copy the output once", 5)
-OURS = Contender("ours", "Foresafe", 3)
+OURS = Contender("ours", "Foresafe", 5)
 RIVALS = (
-    Contender("by_polars", "Polars", 1),
-    Contender("by_duckdb", "DuckDB", 1),
-    Contender("by_pandas", "pandas", 1),
+    Contender("by_polars", "Polars", 3),
+    Contender("by_duckdb", "DuckDB", 3),
+    Contender("by_pandas", "pandas", 3),
 )
 BY_KEY = {one.key: one for one in (LIMIT, OURS, *RIVALS)}
