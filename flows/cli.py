@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import sys
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated
 
 import typer
 
 from contracts.errors import ForesafeError
+from flows.model_commands import approve, history, rebuild, refuse_version, rollback
 from flows.services import mlflow_variables
 from flows.settings import COMPUTE_VARIABLES, adopt, load_settings
 
@@ -20,7 +21,6 @@ app = typer.Typer(
 )
 
 PilotName = Annotated[str, typer.Argument(metavar="PILOT", help="A folder under pilots/, such as ulsan.")]
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="PILOT-HAZARD, such as ulsan-flood.")]
 Direct = Annotated[bool, typer.Option("--direct", help="Run the stages here, without a Prefect server.")]
 REFUSED, PARTLY = 2, 1
 
@@ -228,60 +228,8 @@ def stage(name: Stage, pilot: PilotName) -> None:
     _close(rerun(load_settings(), name.value, pilot))
 
 
-@app.command()
-def history(
-    model: ModelName,
-    at: Annotated[str, typer.Option(help="Only the champion at this ISO instant; without an offset, local time.")] = "",
-) -> None:
-    """What became of each version, by whom and why, and who was champion."""
-    from flows.registered import show_history
-
-    show_history(load_settings(), model, at)
-
-
-@app.command()
-def rollback(
-    model: ModelName,
-    to: Annotated[str, typer.Option(metavar="VERSION", help="Default: the champion before today's.")] = "",
-    why: Annotated[str, typer.Option(help="For the record.")] = "",
-) -> None:
-    """Make an earlier version the champion again, if it still loads and scores as it did."""
-    from flows.registered import go_back
-
-    go_back(load_settings(), model, to=to, why=why)
-
-
-@app.command()
-def approve(
-    model: ModelName,
-    version: Annotated[str, typer.Argument(metavar="VERSION")],
-    why: Annotated[str, typer.Option(help="For the record.")] = "",
-) -> None:
-    """Make a version that waits for an operator (`release: manual`) the champion."""
-    from flows.registered import approve_version
-
-    approve_version(load_settings(), model, version, why=why)
-
-
-@app.command()
-def refuse(
-    model: ModelName,
-    version: Annotated[str, typer.Argument(metavar="VERSION")],
-    why: Annotated[str, typer.Option(help="For the record.")],
-) -> None:
-    """Turn down a version that waits for an operator; the champion stays."""
-    from flows.registered import turn_down_version
-
-    turn_down_version(load_settings(), model, version, why=why)
-
-
-@app.command()
-def rebuild(model: ModelName, version: Annotated[str, typer.Argument(metavar="VERSION")]) -> None:
-    """Make a registered version again from its entry and the store; compare bytes. Exit code 1 when they differ."""
-    from flows.registered import make_again
-
-    if not make_again(load_settings(), model, version):
-        raise typer.Exit(PARTLY)
+for command in (history, rollback, approve, refuse_version, rebuild):
+    app.command(name=command.__name__.removesuffix("_version"))(command)
 
 
 @app.command()
@@ -336,38 +284,11 @@ def quarantine(
     rows: Annotated[int, typer.Option(help="List so many, newest first.")] = 20,
 ) -> None:
     """Rows that were refused: list those not accepted since, or take them in again after a fix."""
+    from flows.quarantined import list_refused, replay_refused
+
     if action is Action.list:
-        _list_refused(pilot, feed, rows)
-    else:
-        _replay_refused(pilot)
-
-
-def _list_refused(pilot: str, feed: str, rows: int) -> None:
-    from flows.console import say, table
-    from flows.places import outputs_of, pilot_of
-    from ingest.quarantine import outstanding
-    from ingest.store import Store
-
-    settings = load_settings()
-    pilot_of(settings, pilot)
-    left = outstanding(Store(outputs_of(settings, pilot).store), feed or None)
-    shown: Any = left.head(rows).select("feed", "source", "row", "rule", "column", "value", "refused_at")
-    table(f"quarantine of {pilot}", shown.to_dicts())
-    say(f"{min(rows, left.height)} of {left.height} refused rows")
-
-
-def _replay_refused(pilot: str) -> None:
-    from flows import stages
-    from flows.console import table
-    from flows.each import attempt_each
-    from flows.instants import now
-    from flows.pages import ingest_rows
-    from flows.places import feed_names
-
-    settings, at = load_settings(), now()
-    outcomes = attempt_each(feed_names(settings, pilot), lambda feed: stages.replay_feed(settings, pilot, feed, now=at))
-    table(f"replay {pilot}", ingest_rows(outcomes))
-    _close([(outcome.name, outcome.refused) for outcome in outcomes])
+        return list_refused(load_settings(), pilot, feed=feed, rows=rows)
+    _close(replay_refused(load_settings(), pilot))
 
 
 def _close(outcomes: list[tuple[str, str]]) -> None:
