@@ -116,7 +116,7 @@ def material(folder: Path) -> tuple[Features, Labels]:
 def cluster(workers: int, *, sees: Path, costs: dict[str, float]) -> Iterator[Compute]:
     """Workers of one thread each; what they cost goes into `costs`."""
     began = time.perf_counter()
-    with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=None) as started:
+    with LocalCluster(n_workers=workers, threads_per_worker=1, processes=True, dashboard_address=":0") as started:
         costs["start_seconds"] = time.perf_counter() - began
         began = time.perf_counter()
         with computing(ComputeParams(backend="dask", scheduler=started.scheduler_address), sees=sees) as compute:

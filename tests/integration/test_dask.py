@@ -39,7 +39,7 @@ SPLIT = SplitParams(calibrate_days=35, test_days=50, folds=2, fold_days=15)
 def scheduler() -> Iterator[str]:
     """The address of a cluster of two processes with one thread each."""
     with LocalCluster(
-        n_workers=2, threads_per_worker=1, memory_limit="1GiB", processes=True, dashboard_address=None
+        n_workers=2, threads_per_worker=1, memory_limit="1GiB", processes=True, dashboard_address=":0"
     ) as cluster:
         yield cluster.scheduler_address
 

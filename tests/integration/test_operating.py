@@ -189,10 +189,16 @@ def test_an_event_ends_in_a_recorded_decision_and_two_in_one_training(platform: 
 
 def test_a_decision_is_trained_for_once(platform: Platform) -> None:
     """The same decision may ask again hours later, when nothing new has arrived."""
-    before = len(platform.runs("train/ulsan-weekly"))
+    before = {run["id"] for run in platform.runs("train/ulsan-weekly")}
     platform.start("train/ulsan-weekly", pilot="ulsan", decision=f"{MODEL}|1|gas moved")
-    again = until(lambda: [r for r in platform.runs("train/ulsan-weekly")[before:] if r["state_type"] == "COMPLETED"])
-    assert "before" in again[0]["state"]["message"]
+    (again,) = until(
+        lambda: [
+            run
+            for run in platform.runs("train/ulsan-weekly")
+            if run["id"] not in before and run["state_type"] == "COMPLETED"
+        ]
+    )
+    assert "before" in again["state"]["message"]
 
 
 def test_three_runs_at_once_are_one_run(platform: Platform) -> None:
