@@ -5,8 +5,9 @@ What a notebook or a benchmark needs of them is public here; nothing is imported
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from contracts.lazy import importing
 
 if TYPE_CHECKING:
     from flows import stages
@@ -41,9 +42,4 @@ __all__ = [
     "stages",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name's module when the name is first used (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_HOME[name]), name)
+__getattr__ = importing(__name__, _HOME)

@@ -32,8 +32,6 @@ from contracts.results import (
 )
 from models.blocks import Blocks, average_precision, draw_blocks, estimate
 
-LOWER_IS_BETTER = ("log_loss", "brier", "ece", "reliability")
-
 
 @dataclass(frozen=True)
 class Judged:

@@ -11,8 +11,9 @@ is used.
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from contracts.lazy import importing
 
 if TYPE_CHECKING:
     from monitoring.check import Checked, Seen, check_model
@@ -38,7 +39,7 @@ _MODULES = {
     "sensors": ("check_arrivals", "check_refusals", "check_sensors"),
     "windows": ("Window", "read_window"),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_HOME = {name: f"monitoring.{module}" for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Checked",
@@ -64,9 +65,4 @@ __all__ = [
     "sensor_days",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name's module when the name is first used (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"monitoring.{_HOME[name]}"), name)
+__getattr__ = importing(__name__, _HOME)

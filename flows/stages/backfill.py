@@ -73,7 +73,10 @@ def backfill(
 
 def _run(hour: np.datetime64, released: Champions) -> str:
     """The id under which scoring at that hour keeps its forecast."""
-    labels = (f"{found[1].name} {found[1].version}" if found else "climatology 0" for found in released.values())
+    labels = (
+        "climatology 0" if isinstance(found, str) else f"{found[1].name} {found[1].version}"
+        for found in released.values()
+    )
     return run_id(pd.Timestamp(hour, tz="UTC"), labels)
 
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import pandas as pd
 import polars as pl
 
-from contracts.errors import NotFound
+from contracts.errors import BadSource, BadTable, NotFound
 from contracts.pilot import Pilot
 from contracts.results import Features
 from flows.artefacts import replaced, write_json, write_text
@@ -21,11 +21,11 @@ from flows.shown import report_inputs
 from flows.tracking import tracking_of
 
 if TYPE_CHECKING:
-    from models.registry import Version
+    from models.registry import Tracking, Version
     from models.risk_model import RiskModel
 
 Summary = dict[str, Any]
-Champions = Mapping[str, "tuple[RiskModel, Version] | None"]
+Champions = Mapping[str, "tuple[RiskModel, Version] | str"]  # hazard -> its model, or why there is none
 UNRELEASED = "unreleased"
 
 
@@ -85,33 +85,41 @@ def _with_champions(settings: Settings, name: str, built: Features) -> pd.DataFr
 
 
 def champions(settings: Settings, name: str) -> Champions:
-    """Hazard -> its released model, loaded, and the version; None where no model is released.
-
-    Raises:
-        BadSource: its files are missing or changed.
-    """
-    from models.registry import champion_version, load_version, registered_name
+    """Each hazard's released model, loaded, and the version; where there is none that loads, why."""
+    from models.registry import registered_name
 
     tracking = tracking_of(settings)
-    versions = {
-        hazard: champion_version(tracking, registered_name(name, hazard)) for hazard in pilot_of(settings, name).hazards
-    }
-    return {hazard: version and (load_version(tracking, version), version) for hazard, version in versions.items()}
+    return {hazard: _champion(tracking, registered_name(name, hazard)) for hazard in pilot_of(settings, name).hazards}
+
+
+def _champion(tracking: Tracking, model_name: str) -> tuple[RiskModel, Version] | str:
+    from models.registry import champion_version, load_version
+
+    version = champion_version(tracking, model_name)
+    if version is None:
+        return "no model is released for this hazard: climatology"
+    try:
+        return load_version(tracking, version), version
+    except BadSource as fault:
+        return f"{version.label} does not load ({fault.what}): climatology"
 
 
 def forecast(released: Champions, pilot: Pilot, built: Features) -> pd.DataFrame:
     """Rows of the scores table: every hazard by its champion, or else by climatology, which says so."""
+    return pd.concat([_of_hazard(hazard, found, pilot, built) for hazard, found in released.items()], ignore_index=True)
+
+
+def _of_hazard(hazard: str, found: tuple[RiskModel, Version] | str, pilot: Pilot, built: Features) -> pd.DataFrame:
     from models.risk_model import score as run
 
-    frames = []
-    for hazard, found in released.items():
-        if found is None:
-            why, horizon = "no model is released for this hazard: climatology", pilot.hazards[hazard].horizon_hours
-            frames.append(climatology_scores(built, hazard=hazard, horizon_hours=horizon, why=why))
-        else:
-            model, version = found
-            frames.append(run(model, built, name=version.name, version=version.version))
-    return pd.concat(frames, ignore_index=True)
+    if not isinstance(found, str):
+        model, version = found
+        try:
+            return run(model, built, name=version.name, version=version.version)
+        except BadTable as fault:
+            found = f"{version.label} cannot score these features ({fault.what}): climatology"
+    horizon = pilot.hazards[hazard].horizon_hours
+    return climatology_scores(built, hazard=hazard, horizon_hours=horizon, why=found)
 
 
 def _with_trained(settings: Settings, name: str, built: Features) -> pd.DataFrame:

@@ -5,8 +5,9 @@ Nothing is imported before it is used: who only moves an alias does not wait for
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
+
+from contracts.lazy import importing
 
 if TYPE_CHECKING:
     from models.registry.approval import approve, turn_down, waiting_versions
@@ -59,7 +60,7 @@ _MODULES = {
         "registered_name",
     ),
 }
-_HOME = {name: module for module, names in _MODULES.items() for name in names}
+_HOME = {name: f"models.registry.{module}" for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Alias",
@@ -95,9 +96,4 @@ __all__ = [
     "waiting_versions",
 ]
 
-
-def __getattr__(name: str) -> Any:
-    """Import a public name's module when the name is first used (PEP 562)."""
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"models.registry.{_HOME[name]}"), name)
+__getattr__ = importing(__name__, _HOME)

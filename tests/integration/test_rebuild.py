@@ -12,7 +12,7 @@ from deltalake import DeltaTable
 
 from contracts.errors import BadSource
 from flows.settings import load_settings
-from flows.stages import release
+from flows.stages import release, score
 from flows.stages.rebuild import rebuild
 from ingest.store import Store
 from models.registry import Tracking, champion_version, find_version, history
@@ -130,7 +130,10 @@ def test_a_champion_that_does_not_load_refuses_and_stays(city: Path) -> None:
     booster.write_bytes(whole[:1000])
     at = datetime(2027, 1, 1, tzinfo=UTC)
     summary = release(load_settings(city, {}), "ulsan", "chemical_release", now=at)
+    forecasts = {found["hazard"]: found for found in score(load_settings(city, {}), "ulsan", now=at)["hazards"]}
     booster.write_bytes(whole)
+    assert forecasts["chemical_release"]["model"] == "climatology", "the city is not left without a forecast"
+    assert "does not load" in forecasts["chemical_release"]["degraded"]
     assert (summary["kind"], summary["champion"], summary["version"]) == ("refuse", False, "2")
     assert "champion" in {rule["name"] for rule in summary["inputs"]["rules"] if not rule["passed"]}
     assert champion_version(tracking(city), MODEL) == champion
