@@ -1,0 +1,49 @@
+"""The plain trigger beside ours: Evidently's drift preset with its defaults, once a week, and retrain when it says so."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import numpy as np
+import pandas as pd
+
+from benchmarks.monitoring_year.watch import Year
+from contracts.results import IntArray
+
+EVERY = timedelta(days=7)
+LONG_AGO = timedelta(days=36_500)
+SAMPLE_ROWS = 5_000  # of the last training data; Evidently takes minutes for all
+
+
+def plain_retrainings(year: Year, *, seed: int = 3) -> Iterator[datetime]:
+    """When it would retrain. The reference is always what the last training was made of: everything until then."""
+    reference = _rows(year, year.rows(year.first - LONG_AGO, year.first), seed)
+    at = year.first
+    while (at := at + EVERY) <= year.last:
+        if says_drift(_rows(year, year.rows(at - EVERY, at), seed), reference):
+            reference = _rows(year, year.rows(year.first - LONG_AGO, at), seed)
+            yield at
+
+
+def says_drift(current: pd.DataFrame, reference: pd.DataFrame) -> bool:
+    """Evidently's own verdict: half of the columns drifted, each by the test and limit that it chooses."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # Evidently's own, about NumPy and pandas of a later day
+        from evidently import DataDefinition, Dataset, Report
+        from evidently.presets import DataDriftPreset
+
+        known = [name for name in current.columns if current[name].notna().any() and reference[name].notna().any()]
+        definition = DataDefinition(numerical_columns=known)
+        both = [Dataset.from_pandas(frame[known], data_definition=definition) for frame in (current, reference)]
+        preset = DataDriftPreset()
+        found = Report([preset]).run(*both).dict()["metrics"]
+    counted = [metric["value"] for metric in found if "DriftedColumnsCount" in str(metric["config"]["type"])]
+    return bool(counted[0]["share"] >= preset.drift_share)
+
+
+def _rows(year: Year, rows: IntArray, seed: int) -> pd.DataFrame:
+    if len(rows) > SAMPLE_ROWS:
+        rows = np.sort(np.random.default_rng(seed).choice(rows, SAMPLE_ROWS, replace=False))
+    return pd.DataFrame(year.features.values[rows], columns=list(year.features.names))
