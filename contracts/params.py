@@ -44,6 +44,25 @@ class SplitParams(Frozen):
     gap_hours: int = Field(default=0, ge=0)
 
 
+class AfterChangeParams(Frozen):
+    """The cut in time of what monitoring asked for, instead of that of `split`: the days since the change are shared.
+
+    test_share: of these days, for the test part, within the two limits. The days before it are for the fit. The
+    bootstrap draws blocks of `block_days`, as so short a test part has too few of the usual ones.
+    """
+
+    test_share: float = Field(default=0.5, gt=0, lt=1)
+    least_test_days: float = Field(default=4, gt=0)
+    most_test_days: float = Field(default=28, gt=0)
+    block_days: float = Field(default=1, gt=0)
+
+    @model_validator(mode="after")
+    def _limits(self) -> AfterChangeParams:
+        if self.least_test_days > self.most_test_days:
+            raise ValueError(f"least_test_days {self.least_test_days:g} is above most_test_days")
+        return self
+
+
 class TrainParams(Frozen):
     """LightGBM, deterministic. Names are LightGBM's own.
 
@@ -169,6 +188,7 @@ class Params(Frozen):
     simulate: SimulateParams = SimulateParams()
     spine: SpineParams = SpineParams()
     split: SplitParams = SplitParams()
+    after_change: AfterChangeParams = AfterChangeParams()
     train: TrainParams = TrainParams()
     calibrate: CalibrateParams = CalibrateParams()
     evaluate: EvaluateParams = EvaluateParams()

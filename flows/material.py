@@ -6,14 +6,18 @@ import hashlib
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import UTC
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from contracts.params import Params
 from contracts.pilot import Pilot
 from contracts.results import Features, FloatArray, Labels
 from contracts.worth import Worth
 from flows.artefacts import TrainingSet, load_training_set
+from flows.asked import Asked
 from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
 
@@ -36,23 +40,42 @@ class Material:
     provenance: Mapping[str, Any]
 
 
-def load_material(settings: Settings, name: str, hazard: str) -> Material:
+def load_material(settings: Settings, name: str, hazard: str, *, asked: Asked | None = None) -> Material:
     """Everything that `train`, `evaluate` and `release` need of one hazard.
+
+    asked: the decision of monitoring that this answers; its cut in time becomes that of the parameters, which the
+    registry keeps.
 
     Raises:
         NotFound: the features stage has not run. NotEnoughData: too short a time for the parts.
     """
     training = load_training_set(outputs_of(settings, name).features, (hazard,))
+    params = params_of(settings, name)
     provenance = {
         "observed_until": training.observed_until.isoformat(),
         "store_versions": dict(training.store),
         "git_revision": git_revision(settings.home),
         "lock_sha256": lock_digest(settings.home),
         "spec_hash": training.features.spec_hash,
+        **({"asked": asked.as_json()} if asked else {}),
     }
-    return material_of(
-        training, hazard, pilot=pilot_of(settings, name), params=params_of(settings, name), provenance=provenance
-    )
+    if asked:
+        params = _cut_after_change(training, hazard, params, asked)
+    return material_of(training, hazard, pilot=pilot_of(settings, name), params=params, provenance=provenance)
+
+
+def _cut_after_change(training: TrainingSet, hazard: str, params: Params, asked: Asked) -> Params:
+    from models.split import cut_for_recalibration
+
+    labels, since = training.labels[hazard], np.datetime64(asked.since.astimezone(UTC).replace(tzinfo=None), "us")
+    as_of = training.features.spine.as_of[labels.rows]
+    after = params.after_change
+    if asked.kind != "recalibrate":
+        return params
+    hours = labels.horizon_hours
+    split = cut_for_recalibration(as_of, params.split, after, since=since, horizon_hours=hours)
+    evaluate = params.evaluate.model_copy(update={"block_days": after.block_days})
+    return params.model_copy(update={"split": split, "evaluate": evaluate})
 
 
 def material_of(

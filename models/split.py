@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from contracts.errors import NotEnoughData
-from contracts.params import SplitParams
+from contracts.params import AfterChangeParams, SplitParams
 from contracts.results import InstantArray, IntArray
 
 HOUR = np.timedelta64(3_600_000_000, "us")
@@ -59,6 +59,43 @@ def split_parts(as_of: InstantArray, params: SplitParams, *, horizon_hours: int)
         if len(rows) == 0:
             raise _too_short(as_of, name, needed=params.test_days + params.calibrate_days + 2 * (gap / HOUR) / 24)
     return parts
+
+
+def cut_for_recalibration(
+    as_of: InstantArray, split: SplitParams, params: AfterChangeParams, *, since: np.datetime64, horizon_hours: int
+) -> SplitParams:
+    """The cut whose calibration part begins at the change: everything since then but the test part and the gap.
+
+    Args:
+        as_of: (m,) of the labelled rows, any order. since: the change.
+
+    Raises:
+        NotEnoughData: too few days since the change for both parts.
+    """
+    days = _days_since(as_of, since)
+    test_days, gap_days = _test_days(days, params), float(_gap(split, horizon_hours) / HOUR) / 24
+    if days <= test_days + gap_days:
+        raise _too_soon(days, needed=params.least_test_days + gap_days)
+    return split.model_copy(update={"test_days": test_days, "calibrate_days": days - test_days - gap_days})
+
+
+def _days_since(as_of: InstantArray, since: np.datetime64) -> float:
+    if len(as_of) == 0:
+        raise NotEnoughData("no row to split", where="split", cause="no label is ripe, or the spine is empty")
+    return max(0.0, float((as_of.max() - since) / HOUR) / 24)
+
+
+def _test_days(days: float, params: AfterChangeParams) -> float:
+    return min(max(days * params.test_share, params.least_test_days), params.most_test_days)
+
+
+def _too_soon(days: float, *, needed: float) -> NotEnoughData:
+    return NotEnoughData(
+        f"{days:.1f} days of ripe labels since the change",
+        where="split",
+        allowed=f"more than {needed:.1f} days (after_change.least_test_days, and a gap)",
+        fix="wait: monitoring asks again after its cooldown",
+    )
 
 
 def temporal_folds(as_of: InstantArray, config: SplitParams, horizon_hours: int) -> tuple[Fold, ...]:
