@@ -1,18 +1,22 @@
-"""Trainings of the year: the platform's own split, fit and reference, on what was known at an instant."""
+"""Trainings of the year: the platform's own cut in time, fit, gate and reference, on what was known at an instant."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 
 import numpy as np
 
-from benchmarks.monitoring_year.watch import Released, Year
-from contracts.results import Features, Labels
+from benchmarks.monitoring_year.watch import Released, Year, instant
+from contracts.errors import NotEnoughData
+from contracts.params import Params
+from contracts.results import Decision, Features, Labels
 from features import build_labels
-from models import fit_risk_model
-from models.fit import Fitted
-from models.split import split_parts
+from models import RiskModel, fit_risk_model
+from models.fit import trial_on_test
+from models.promote import Contender, decide_promotion
+from models.recalibration import recalibrate
+from models.split import Parts, cut_for_recalibration, cut_for_retraining, split_parts
 from monitoring import make_reference
 from monitoring.reference import thinned
 
@@ -21,50 +25,129 @@ LONG_AGO = timedelta(days=36_500)
 
 @dataclass(frozen=True)
 class Known:
-    """Rows of the features up to an instant, and the labels that are ripe then."""
+    """Rows of the features up to an instant, and the labels that are ripe then. params: with this hazard's own."""
 
+    at: datetime
     features: Features
     labels: Labels
+    params: Params
+    alerts_per_day: float
+
+    @classmethod
+    def of(cls, year: Year, at: datetime, hazard: str) -> Known:
+        features = year.features.take(year.rows(at - LONG_AGO, at))
+        rule = year.pilot.hazards[hazard]
+        labels = build_labels(year.tables.incidents, features.spine, hazard=hazard, rule=rule, observed_until=at)
+        params = year.params.model_copy(update={"train": year.params.train.of(hazard)})
+        return cls(at, features, labels, params, rule.alerts_per_day)
+
+    def parts(self, params: Params) -> Parts:
+        as_of = self.features.spine.as_of[self.labels.rows]
+        return split_parts(as_of, params.split, horizon_hours=self.labels.horizon_hours)
+
+    def since(self, kind: str, since: datetime) -> Params:
+        """The parameters of what monitoring asked for, as `flows.material` makes them."""
+        as_of, after = self.features.spine.as_of[self.labels.rows], self.params.after_change
+        evaluate = self.params.evaluate.model_copy(update={"block_days": after.block_days})
+        params = self.params.model_copy(update={"evaluate": evaluate})
+        if kind == "recalibrate":
+            hours, split = self.labels.horizon_hours, self.params.split
+            split = cut_for_recalibration(as_of, split, after, since=instant(since), horizon_hours=hours)
+            return params.model_copy(update={"split": split})
+        split = cut_for_retraining(as_of, self.params.split, after, since=instant(since))
+        train = self.params.train.model_copy(update={"changed_at": since, "weight_since": after.weight})
+        return params.model_copy(update={"split": split, "train": train})
 
 
-def known_at(year: Year, at: datetime, hazard: str) -> Known:
-    features = year.features.take(year.rows(at - LONG_AGO, at))
-    rule = year.pilot.hazards[hazard]
-    labels = build_labels(year.tables.incidents, features.spine, hazard=hazard, rule=rule, observed_until=at)
-    return Known(features, labels)
-
-
-def trained(year: Year, at: datetime, hazard: str, *, version: str) -> Released:
-    """A model of everything that was known at `at`, with its reference.
+def first_champion(year: Year, hazard: str) -> Released:
+    """What is in use when the year begins.
 
     Raises:
-        NotEnoughData: as `split_parts` and `fit_risk_model`.
+        NotEnoughData: too short a time before the year.
     """
-    given, params = known_at(year, at, hazard), year.params
-    horizon = year.pilot.hazards[hazard].horizon_hours
-    parts = split_parts(given.features.spine.as_of[given.labels.rows], params.split, horizon_hours=horizon)
+    given = Known.of(year, year.first, hazard)
+    model, importance = _trained(given, given.params)
+    return released(given, model, importance, version="1")
+
+
+def challenger(given: Known, champion: Released, *, kind: str, since: datetime) -> tuple[Released, Params]:
+    """The model that a decision of this kind asks for, and the parameters it was made with.
+
+    Raises:
+        NotEnoughData: too few rows or incidents since the change.
+    """
+    params = given.since(kind, since)
+    if kind == "recalibrate":
+        rows = given.parts(params).calibrate
+        said = {"trained_at": given.at.isoformat()}
+        model = recalibrate(champion.model, given.features, given.labels, rows=rows, provenance=said)
+        importance = dict(zip(champion.reference.names, champion.reference.importance.tolist(), strict=True))
+    else:
+        model, importance = _trained(given, params)
+    return released(given, model, importance, version=str(int(champion.version) + 1)), params
+
+
+def carry_out(year: Year, at: datetime, champion: Released, decision: Decision) -> Released:
+    """What the decision asks for, if it gets past the gate; else today's champion."""
+    given = Known.of(year, at, champion.model.hazard)
+    try:
+        new, params = challenger(given, champion, kind=decision.kind, since=_since(decision))
+    except NotEnoughData:
+        return champion
+    return new if _passes(given, new, champion, params) else champion
+
+
+def _since(decision: Decision) -> datetime:
+    return datetime.fromisoformat(decision.inputs["since"]).astimezone(UTC)
+
+
+def _passes(given: Known, new: Released, champion: Released, params: Params) -> bool:
+    """The gate of releases, on rows that neither saw."""
+    trial = trial_on_test(
+        new.model, given.features, given.labels, parts=given.parts(params), alerts_per_day=given.alerts_per_day
+    )
+    rows = given.labels.rows[given.parts(params).test]
+    before = champion.model.predict(given.features.take(rows))[0]
+    verdict = decide_promotion(
+        Contender("challenger", trial.probability, _fitted_until(new.model)),
+        Contender("champion", before, _fitted_until(champion.model)),
+        judged=trial.judged,
+        baselines=trial.baselines,
+        params=params.promote,
+        evaluate_params=params.evaluate,
+        decided_at=given.at,
+    )
+    return verdict.kind == "promote"
+
+
+def _fitted_until(model: RiskModel) -> datetime:
+    return datetime.fromisoformat(model.provenance["fitted_until"])
+
+
+def _trained(given: Known, params: Params) -> tuple[RiskModel, dict[str, float]]:
     fitted = fit_risk_model(
         given.features,
         given.labels,
-        parts=parts,
-        train_params=params.train.of(hazard),
+        parts=given.parts(params),
+        train_params=params.train,
         calibrate_params=params.calibrate,
-        alerts_per_day=year.pilot.hazards[hazard].alerts_per_day,
-        provenance={"trained_at": at.isoformat()},
+        alerts_per_day=given.alerts_per_day,
+        provenance={"trained_at": given.at.isoformat()},
     )
-    return released(year, at, fitted, given, version=version)
+    return fitted.model, dict(fitted.importance)
 
 
-def released(year: Year, at: datetime, fitted: Fitted, given: Known, *, version: str) -> Released:
-    """As `flows.stages.reference` keeps it: every ripe row, thinned to whole hours."""
+def released(given: Known, model: RiskModel, importance: dict[str, float], *, version: str) -> Released:
+    """With its reference as `flows.stages.reference` keeps it: every ripe row, thinned to whole hours."""
     rows = np.sort(given.labels.rows)
     features = given.features.take(rows[thinned(given.features.spine.as_of[rows])])
+    monitor = given.params.monitor
     reference = make_reference(
         features,
-        fitted.model.predict(features)[0],
-        hazard=fitted.model.hazard,
-        importance=fitted.importance,
-        sample_rows=year.params.monitor.sample_rows,
-        seed=year.params.monitor.seed,
+        model.predict(features)[0],
+        hazard=model.hazard,
+        importance=importance,
+        sample_rows=monitor.sample_rows,
+        seed=monitor.seed,
     )
-    return Released(version, fitted.model, reference, at)
+    return Released(version, model, reference, given.at)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 import polars as pl
@@ -12,7 +12,7 @@ from benchmarks.monitoring_year.watch import DAY, SCORES, Released, Watched, Yea
 from contracts.results import Decision
 from monitoring import Finding, Window, decide_retrain
 
-Carry = Callable[[Year, datetime, Released, Decision, int], Released]
+Carry = Callable[[Year, datetime, Released, Decision], Released]
 
 
 @dataclass
@@ -55,4 +55,4 @@ def _judge(year: Year, at: datetime, hazard: str, state: _State, carry_out: Carr
     decision = decide_retrain(history, subject=subject, earlier=state.decisions, params=params, at=at)
     state.decisions.append(decision)
     if decision.kind in ("retrain", "recalibrate"):
-        state.models[hazard] = carry_out(year, at, model, decision, int(model.version) + 1)
+        state.models[hazard] = carry_out(year, at, model, decision)
