@@ -55,17 +55,18 @@ class SensorDays:
         """The days before this position: the panel as it was then."""
         return self._at(slice(None, position))
 
-    def of(self, sensors: IntArray) -> SensorDays:
-        """Some of the sensors, by position."""
+    def that_sent(self) -> SensorDays:
+        """Only the sensors that sent something in these days."""
+        some = np.flatnonzero(self.rows.sum(axis=0) > 0)
         return SensorDays(
             day=self.day,
             phase_us=self.phase_us,
-            sensors=tuple(self.sensors[s] for s in sensors),
-            hourly=self.hourly[:, :, sensors],
-            rows=self.rows[:, sensors],
-            low=self.low[:, sensors],
-            high=self.high[:, sensors],
-            delay_hours=self.delay_hours[:, sensors],
+            sensors=tuple(self.sensors[s] for s in some),
+            hourly=self.hourly[:, :, some],
+            rows=self.rows[:, some],
+            low=self.low[:, some],
+            high=self.high[:, some],
+            delay_hours=self.delay_hours[:, some],
         )
 
     def begin(self, position: int) -> datetime:

@@ -76,14 +76,9 @@ class Year:
 def findings_of(year: Year, at: datetime) -> tuple[Finding, ...]:
     """What sensors, incidents and attributes show at `at`."""
     position = (year.panel.day[-1] - (year.last - at) // DAY) - year.panel.day[0] + 1
-    panel = seen_sensors(year.panel.before(int(position)).last(year.params.monitor.history_days))
+    panel = year.panel.before(int(position)).last(year.params.monitor.history_days).that_sent()
     sensors = check_sensors(panel, year.pilot.metrics, params=year.params.monitor).findings
     return (*sensors, *check_arrivals(year.static, year.pilot.metrics, until=at, params=year.params.monitor))
-
-
-def seen_sensors(panel: SensorDays) -> SensorDays:
-    """Only the sensors that sent something in these days, as a panel of these days alone would have it."""
-    return panel.of(np.flatnonzero(panel.rows.sum(axis=0) > 0))
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from contracts.pilot import Metric
 from contracts.results import FloatArray, QualityReport, RuleCount
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
 from monitoring.findings import FAULTS, Finding, read_finding
-from monitoring.panel import join_sensor_days, sensor_days
+from monitoring.panel import sensor_days
 from monitoring.sensors import check_arrivals, check_refusals, check_sensors
 from tests.sensing_city import METRICS, Sent, readings, sent
 
@@ -153,17 +153,19 @@ def test_the_panel_of_readings_is_the_panel_of_the_tests() -> None:
         np.testing.assert_allclose(getattr(made, name), getattr(short, name), rtol=1e-6)
 
 
-def test_days_joined_one_by_one_are_days_made_at_once() -> None:
+def test_a_panel_cut_back_is_the_panel_of_that_day() -> None:
+    """Also where a sensor first sends later: then it was not there."""
     table = readings(sent(days=4, seed=5))
     until = datetime(2024, 1, 5, tzinfo=UTC)
+    late = (pl.col("asset_id") == "temp-03") & (pl.col("known_at") <= until - timedelta(days=1))
+    table = table.filter(~late)
     whole = sensor_days(table, until=until, days=4, metrics=list(METRICS))
-    parts = [
-        sensor_days(table, until=until - timedelta(days=ago), days=1, metrics=list(METRICS)) for ago in (3, 2, 1, 0)
-    ]
-    joined = join_sensor_days(parts)
-    assert joined.sensors == whole.sensors
+    then = sensor_days(table, until=until - timedelta(days=2), days=2, metrics=list(METRICS))
+    cut = whole.before(2).that_sent()
+    assert cut.sensors == then.sensors
+    assert len(cut.sensors) == len(whole.sensors) - 1
     for name in ("day", "hourly", "rows", "low", "high", "delay_hours"):
-        np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
+        np.testing.assert_array_equal(getattr(cut, name), getattr(then, name))
 
 
 def incidents(delays_hours: Callable[[float], float], *, a_day: int = 6) -> pl.DataFrame:
