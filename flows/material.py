@@ -65,17 +65,19 @@ def load_material(settings: Settings, name: str, hazard: str, *, asked: Asked | 
 
 
 def _cut_after_change(training: TrainingSet, hazard: str, params: Params, asked: Asked) -> Params:
-    from models.split import cut_for_recalibration
+    from models.split import cut_for_recalibration, cut_for_retraining
 
     labels, since = training.labels[hazard], np.datetime64(asked.since.astimezone(UTC).replace(tzinfo=None), "us")
     as_of = training.features.spine.as_of[labels.rows]
-    after = params.after_change
-    if asked.kind != "recalibrate":
-        return params
-    hours = labels.horizon_hours
-    split = cut_for_recalibration(as_of, params.split, after, since=since, horizon_hours=hours)
+    after, learning = params.after_change, params.train
+    if asked.kind == "recalibrate":
+        hours = labels.horizon_hours
+        split = cut_for_recalibration(as_of, params.split, after, since=since, horizon_hours=hours)
+    else:
+        split = cut_for_retraining(as_of, params.split, after, since=since)
+        learning = learning.model_copy(update={"changed_at": asked.since, "weight_since": after.weight})
     evaluate = params.evaluate.model_copy(update={"block_days": after.block_days})
-    return params.model_copy(update={"split": split, "evaluate": evaluate})
+    return params.model_copy(update={"split": split, "evaluate": evaluate, "train": learning})
 
 
 def material_of(
