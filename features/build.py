@@ -133,12 +133,14 @@ def _pieces(hours: IntArray, appearances: IntArray) -> Iterator[tuple[IntArray, 
     """(rows, first hour, last hour) of stretches without a long gap in which no new asset appears."""
     if not len(hours):
         return
-    unique, where = np.unique(hours, return_inverse=True)
+    there = np.zeros(hours.max() - hours.min() + 1, bool)
+    there[hours - hours.min()] = True
+    unique = np.flatnonzero(there) + hours.min()
     epoch = np.searchsorted(np.unique(appearances), unique, side="right")
     cut = np.flatnonzero((np.diff(unique) > LONG_GAP) | (np.diff(epoch) > 0)) + 1
-    piece = np.searchsorted(cut, where, side="right")
-    for number, stretch in enumerate(np.split(unique, cut)):
-        yield np.flatnonzero(piece == number), int(stretch[0]), int(stretch[-1])
+    for stretch in np.split(unique, cut):
+        first, last = int(stretch[0]), int(stretch[-1])
+        yield np.flatnonzero((hours >= first) & (hours <= last)), first, last
 
 
 def _view(

@@ -51,14 +51,15 @@ def hourly(view: View, choice: FeatureChoice) -> Iterator[Column]:
 def hourly_change(view: View, choice: FeatureChoice) -> Iterator[Column]:
     """The last hour's mean, max or spread against that of the hour so many hours ago, both as known now."""
     _known_stats(choice, HOURLY_STATS)
+    # of one hour the highest is the only one
     for metric in choice.metrics:
         for own in choice.stats:
-            now = view.window(metric, own, hours=1)
+            now = view.hourly_window(metric, own, "max", hours=1)
             for hours in choice.windows_hours:
                 words = f", change of the hourly {STAT_WORDS[own]} over {hours} h"
                 uses = f"readings of the last hour and of the hour {hours} h ago, known by as_of"
                 info = _metric_info(view, choice, metric, f"_{own}_1h_change_{hours}h", words, uses, hours)
-                yield info, now - view.window(metric, own, hours=1, ago=hours)
+                yield info, now - view.hourly_window(metric, own, "max", hours=1, ago=hours)
 
 
 @feature("change", uses=("metrics", "windows_hours"))

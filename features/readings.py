@@ -77,6 +77,10 @@ class Rows:
         return Rows(*(column[keep] for column in vars(self).values()))
 
 
+_NO_NUMBERS, _NO_VALUES = np.zeros(0, np.int64), np.zeros(0)
+NO_READINGS = Rows(_NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_VALUES, _NO_NUMBERS, _NO_NUMBERS)
+
+
 @dataclass(frozen=True)
 class Trail:
     """One metric's readings over the bins `first_bin ..`, ready for trailing statistics."""

@@ -17,6 +17,7 @@ import polars as pl
 from contracts.errors import ForesafeError
 from contracts.pilot import Hazard, Pilot
 from contracts.results import Float32Array, FloatArray, IntArray
+from features import kernels
 from features.hourly import HOURLY_STATS, hourly_trails
 from features.hours import LocalTime
 from features.incidents import History, smoothed_rate
@@ -62,12 +63,12 @@ class View:
         values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
         return self._at_assets(metric, values)
 
-    def hourly_window(self, metric: str, hourly: str, stat: str, *, hours: int) -> Float32Array:
-        """(T, A) mean or max, over the hours of (T - hours, T] that have a reading, of each hour's mean, max or std."""
-        self._ask(metric, HOURLY_STATS, hours)
+    def hourly_window(self, metric: str, hourly: str, stat: str, *, hours: int, ago: int = 0) -> Float32Array:
+        """(T, A) mean or max, over the hours of (T - ago - hours, T - ago] with readings, of their mean, max or std."""
+        self._ask(metric, HOURLY_STATS, ago + hours)
         if metric not in self._hourly:
             self._hourly[metric] = hourly_trails(self.trails[metric])
-        values = self._hourly[metric][hourly].window(stat, hours=self.hours, window=hours)
+        values = self._hourly[metric][hourly].window(stat, hours=self.hours, window=hours, offset=ago)
         return self._at_assets(metric, values)
 
     def _ask(self, metric: str, stats: tuple[str, ...], hours: int) -> None:
@@ -143,14 +144,9 @@ class View:
     def neighbour_mean(self, values: Float32Array, count: int) -> Float32Array:
         """(T, A) mean of the nearest assets' values, over those that have one."""
         nearest, exists = self.neighbours(count)
-        total, n = np.zeros(self.shape), np.zeros(self.shape)
-        for rank in range(nearest.shape[1]):
-            theirs = values[:, nearest[:, rank]].astype(np.float64)
-            usable = exists[:, rank] & ~np.isnan(theirs)
-            total += np.where(usable, theirs, 0.0)
-            n += usable
-        with np.errstate(invalid="ignore"):
-            return (total / np.where(n > 0, n, np.nan)).astype(np.float32)
+        out = np.empty(values.shape, np.float32)
+        kernels.mean_of_some(np.ascontiguousarray(values), nearest, exists, out)
+        return out
 
 
 def great_circle_km(lon: FloatArray, lat: FloatArray, to_lon: FloatArray, to_lat: FloatArray) -> FloatArray:

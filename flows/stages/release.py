@@ -16,7 +16,7 @@ from flows.artefacts import read_json, write_json
 from flows.asked import Asked
 from flows.evidence import surroundings
 from flows.judging import read_evaluation
-from flows.material import Material, judge_rows, load_material
+from flows.material import Material, judge_rows, load_material, untouched_by
 from flows.outputs import Outputs
 from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
@@ -119,8 +119,10 @@ def _decide(
 ) -> Decision:
     from models.promote import decide_promotion
 
-    trial = judge_rows(model, given)
     rival = _champion(settings, given, name=model_name)
+    if rival.model is not None:
+        given = untouched_by(rival.model, given)
+    trial = judge_rows(model, given)
     decision = decide_promotion(
         _contender(model, trial.probability, name=f"{model_name} (new)"),
         None
