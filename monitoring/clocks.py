@@ -78,7 +78,9 @@ def incident_delays(
     for (partner, hazard), rows in sorted(known.group_by("partner", "hazard"), key=lambda group: str(group[0])):
         age_days, hours = rows["age"].to_numpy(), rows["delay"].to_numpy()
         past = hours[age_days >= recent_days]
-        words = _delay_words(past, hours[age_days < recent_days]) or _delay_words(past, hours[age_days < recent_days / 2])
+        words = _delay_words(past, hours[age_days < recent_days]) or _delay_words(
+            past, hours[age_days < recent_days / 2]
+        )
         if words:
             since = until - timedelta(days=recent_days)
             yield Finding("delay_changed", f"{partner}: {hazard} {words}", since, str(partner), str(hazard))

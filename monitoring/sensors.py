@@ -105,7 +105,9 @@ def unexplained(findings: Sequence[Finding]) -> tuple[Finding, ...]:
     """Without those that an earlier finding of the same partner, metric and assets explains, or is."""
     kept: list[Finding] = []
     for finding in findings:
-        if finding.key not in {earlier.key for earlier in kept} and not any(_explains(earlier, finding) for earlier in kept):
+        if finding.key not in {earlier.key for earlier in kept} and not any(
+            _explains(earlier, finding) for earlier in kept
+        ):
             kept.append(finding)
     return tuple(kept)
 

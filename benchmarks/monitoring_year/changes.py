@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import numpy as np
 import polars as pl
@@ -30,6 +31,7 @@ SLOWER, LONGEST_HOURS = 6.0, 160.0
 DARK, BRIGHT = 2.5, 0.7  # traffic accidents at night and by day, as shares of what the law said
 PLANTS = 9
 MOVED_SHARE = 0.6  # of the people, and of the streets' life, of the homes that are left
+COUNTED = 0.2  # commerce, from which on the city counts people
 LEFT, SETTLED = ("성남·학성", "반구·병영"), ("명촌·진장", "화봉·송정")
 REGISTER_LATE_HOURS = 21 * 24
 REPORTS = 12  # fewer say nothing of their delay
@@ -78,7 +80,8 @@ def changed_year(timeline: Timeline, seed: int, plan: Plan) -> tuple[Lived, Worl
     gauges, outage, law, stuck, opens, unit, late, moves = plan.rows
     city = small_city()
     grown = with_cells(city, lambda cell: replace(cell, plant_count=PLANTS) if is_named(cell, OPENING) else cell)
-    resettled = with_cells(grown, resettle)
+    leaving = int(MOVED_SHARE * sum(cell.population for cell in city.cells if is_named(cell, *LEFT)))
+    resettled = with_cells(grown, partial(resettle, leaving=leaving))
     lawless = [simulate_world(timeline, each, seed) for each in (city, grown, resettled)]
     worlds = [_lawful(world, law) for world in lawless]
     lived = [live(world) for world in worlds]
@@ -96,17 +99,19 @@ def _described(lived: Lived, plan: Plan, *, law_visible: datetime) -> tuple[Chan
     minutes = timedelta(minutes=lived.streams["traffic_speed_km_h"].delay_minutes)
     first = "the first changed reading is known"
     chemical, traffic = "chemical_release", "traffic_accident"
+    told, seen = _known_reports(lived, late), "ripe labels tell both laws apart by 4 standard errors"
+    speed, wind, pressure = "traffic_speed_km_h", "wind_speed_m_s", "process_pressure_bar"
     return (
-        Change("sensor recalibration", gauges, gauges, first, ("recalibrated",), "plant", "process_pressure_bar",
-               hazards=(chemical,)),
+        Change("sensor recalibration", gauges, gauges, first, ("recalibrated",), "plant", pressure, None, (chemical,)),
         Change("partner outage", outage, outage, "the first reading is due", ("outage",), "plant",
                ends=outage + timedelta(hours=OUTAGE_HOURS)),
-        Change("hazard's law", law, law_visible, "ripe labels tell both laws apart by 4 standard errors", (), hazards=(traffic,)),
+        Change("hazard's law", law, law_visible, seen, (), hazards=(traffic,)),
         Change("stuck sensor", stuck, stuck + timedelta(hours=1) + minutes, "the first repeated reading is known",
-               ("stuck",), "city", "traffic_speed_km_h", ends=stuck + fault),
+               ("stuck",), "city", speed, ends=stuck + fault),
         Change("new plant", opens, opens, "its first reading is known", ("new_asset",), hazards=(chemical,)),
-        Change("unit swap", unit, unit, first, ("unit_change",), "university", "wind_speed_m_s", ends=unit + fault),
-        Change("reporting delay", late, _known_reports(lived, late), f"{REPORTS} accidents since then are known", ("delay_changed",), "city", traffic),
+        Change("unit swap", unit, unit, first, ("unit_change",), "university", wind, ends=unit + fault),
+        Change("reporting delay", late, told, f"{REPORTS} accidents since then are known", ("delay_changed",), "city",
+               traffic, hazards=(traffic,)),
         Change("population moved", moves, moves + minutes, first, ("population_moved",), "city", hazards=(chemical,)),
     )  # fmt: skip
 
@@ -136,15 +141,13 @@ def is_named(cell: Cell, *names: str) -> bool:
     return cell.name.startswith(names)
 
 
-def resettle(cell: Cell) -> Cell:
-    """Homes and the life of their streets, from one district to another."""
-    people, life = {"성남·학성": (42, 0.9), "반구·병영": (52, 0.4)}, 0.5
-    leaving = sum(thousands for thousands, _ in people.values()) * 1000 * MOVED_SHARE
+def resettle(cell: Cell, *, leaving: int) -> Cell:
+    """People and the life of their streets, from the homes of one district to those of another."""
     if is_named(cell, *LEFT):
-        left = 1 - MOVED_SHARE
-        return replace(cell, population=int(cell.population * left), commerce=max(cell.commerce * left, 0.2))
+        stay = 1 - MOVED_SHARE
+        return replace(cell, population=int(cell.population * stay), commerce=max(cell.commerce * stay, COUNTED))
     if is_named(cell, *SETTLED):
-        return replace(cell, population=cell.population + int(leaving / 2), commerce=min(cell.commerce + life, 1.0))
+        return replace(cell, population=cell.population + leaving // 2, commerce=min(cell.commerce + 0.5, 1.0))
     return cell
 
 
@@ -169,7 +172,7 @@ def _shared_otherwise(
 ) -> Lived:
     streams = {name: stream.changed(stream.values.copy()) for name, stream in lived.streams.items()}
     streams["process_pressure_bar"].values[gauges:] *= GAIN
-    opened = [cell.asset_id for cell in lived.city.cells if is_named(cell, OPENING)][0]
+    opened = next(cell.asset_id for cell in lived.city.cells if is_named(cell, OPENING))
     for stream in streams.values():
         if stream.partner == "plant":
             stream.values[outage : outage + OUTAGE_HOURS] = np.nan
@@ -190,9 +193,7 @@ def _later(incidents: pl.DataFrame, timeline: Timeline, row: int) -> pl.DataFram
     return incidents.with_columns(known_s=known.otherwise(pl.col("known_s")))
 
 
-def evidence_hours(
-    occurred: BoolArray, old: FloatArray, new: FloatArray, *, standard_errors: float
-) -> int | None:
+def evidence_hours(occurred: BoolArray, old: FloatArray, new: FloatArray, *, standard_errors: float) -> int | None:
     """After how many hours the most powerful test is sure that the law is the new one; None if never.
 
     The sum of the log likelihood ratio of both laws, in standard errors of what it would be under the old one

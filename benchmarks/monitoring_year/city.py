@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 
-from contracts.pilot import Pilot, load_pilot, read_yaml
+from contracts.pilot import Pilot, read_yaml
 from contracts.results import FloatArray
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
 from simulation.city import City, Site, ulsan
@@ -47,7 +47,12 @@ FEATURES = (
     {"kind": "trailing", "metrics": ["crowd_count"], "windows_hours": [2, 24], "stats": ["mean"]},
     {"kind": "trailing", "metrics": ["voc_ppb", "h2s_ppb"], "windows_hours": [1, 12], "stats": ["mean"]},
     {"kind": "trailing", "metrics": ["process_pressure_bar"], "windows_hours": [6, 24], "stats": ["max"]},
-    {"kind": "trailing", "metrics": ["process_temperature_c", "vibration_mm_s"], "windows_hours": [6], "stats": ["mean"]},
+    {
+        "kind": "trailing",
+        "metrics": ["process_temperature_c", "vibration_mm_s"],
+        "windows_hours": [6],
+        "stats": ["mean"],
+    },
     {"kind": "incident_count", "hazards": list(WATCHED), "windows_hours": [24, 168]},
     {"kind": "hours_since_incident", "hazards": list(WATCHED)},
     {"kind": "climatology", "hazards": list(WATCHED), "shrinkage": 0.5},
@@ -75,7 +80,7 @@ def small_city() -> City:
 
 @dataclass(frozen=True)
 class Stream:
-    """One metric: values (shown hours, assets) by the END of the hour, NaN where nothing was sent; minutes until known."""
+    """One metric: values (shown hours, assets) by the END of the hour, NaN where nothing was sent."""
 
     partner: str
     assets: tuple[str, ...]
@@ -90,7 +95,7 @@ class Stream:
 class Lived:
     """What happened in a city and what its sensors showed.
 
-    incidents: rows of `simulation.reports.true_incidents`. occurred: (shown hours, HAZARDS, cells), and risk: its truth.
+    incidents: rows of `simulation.reports.true_incidents`. occurred: (shown hours, HAZARDS, cells); risk: of it.
     attributes: rows of asset_id, metric, value, known_at (UTC).
     """
 
@@ -129,7 +134,11 @@ def _attributes(city: City, *, known_at: datetime) -> pl.DataFrame:
     rows = [
         {"asset_id": cell.asset_id, "metric": metric, "value": float(value), "known_at": known_at}
         for cell in city.cells
-        for metric, value in (("population", cell.population), ("road_km", cell.road_km), ("plant_count", cell.plant_count))
+        for metric, value in (
+            ("population", cell.population),
+            ("road_km", cell.road_km),
+            ("plant_count", cell.plant_count),
+        )
     ]
     return pl.DataFrame(rows, schema_overrides={"known_at": pl.Datetime("us", "UTC")})
 
@@ -188,7 +197,11 @@ def _flowing(metric: str, stream: Stream, timeline: Timeline) -> pl.DataFrame:
     ends = timeline.start_s[timeline.shown][hour] + 3600
     observed = pl.from_epoch(pl.Series(ends), time_unit="s").dt.cast_time_unit("us").dt.replace_time_zone("UTC")
     frame = pl.DataFrame(
-        {"asset_id": pl.Series(stream.assets).gather(asset), "observed_at": observed, "value": stream.values[hour, asset]}
+        {
+            "asset_id": pl.Series(stream.assets).gather(asset),
+            "observed_at": observed,
+            "value": stream.values[hour, asset],
+        }
     )
     known = pl.col("observed_at") + timedelta(minutes=stream.delay_minutes)
     said = {"metric": metric, "partner": stream.partner, "feed": "", "batch": ""}

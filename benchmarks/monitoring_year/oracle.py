@@ -11,10 +11,10 @@ import polars as pl
 from benchmarks.monitoring_year.changes import Change
 from benchmarks.monitoring_year.learn import Known, challenger
 from benchmarks.monitoring_year.scores import Truth, total_loss
-from benchmarks.monitoring_year.watch import Released, Year, forecast
+from benchmarks.monitoring_year.watch import DAY, Released, Year, forecast
 from contracts.errors import NotEnoughData
 
-LEARN_DAYS = 14  # of ripe labels since the change; fewer would teach little
+LEARN_DAYS = (14, 42)  # of ripe labels since the change: as soon as it can be learnt at all, and again with more
 
 
 @dataclass(frozen=True)
@@ -48,11 +48,17 @@ def oracle_year(
 
 def _turns(year: Year, hazard: str, changes: Sequence[Change]) -> Iterator[Turn]:
     rule = year.pilot.hazards[hazard]
-    ripe = timedelta(days=LEARN_DAYS, hours=rule.horizon_hours + rule.reporting_delay_hours)
-    for change in changes:
-        if change.ends is None and hazard in change.hazards and change.at + ripe < year.last:
-            days = -(-(change.at + ripe - year.first) // timedelta(days=1))
-            yield Turn(change.at, year.first + timedelta(days=days))
+    ripening = timedelta(hours=rule.horizon_hours + rule.reporting_delay_hours)
+    mine = [change.at for change in changes if change.ends is None and hazard in change.hazards]
+    turns = [
+        Turn(since, _midnight(year, since + ripening + timedelta(days=days))) for since in mine for days in LEARN_DAYS
+    ]
+    yield from sorted((turn for turn in turns if turn.at < year.last), key=lambda turn: turn.at)
+
+
+def _midnight(year: Year, at: datetime) -> datetime:
+    """The first end of a watched day at or after `at`."""
+    return year.first - (year.first - at) // DAY * DAY
 
 
 def _best(year: Year, champion: Released, turn: Turn, until: datetime, truth: Truth) -> Released:

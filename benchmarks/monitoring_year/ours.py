@@ -8,7 +8,7 @@ from datetime import datetime
 
 import polars as pl
 
-from benchmarks.monitoring_year.watch import DAY, SCORES, Released, Watched, Year, findings_of, forecast, look, subject_of, span
+from benchmarks.monitoring_year.watch import DAY, Released, Watched, Year, findings_of, forecast, look, span, subject_of
 from contracts.results import Decision
 from monitoring import Finding, Window, decide_retrain
 
@@ -41,8 +41,9 @@ def watch_year(year: Year, champions: Mapping[str, Released], carry_out: Carry) 
             state.scores[hazard].append(forecast(year, state.models[hazard], at - DAY, at))
             _judge(year, at, hazard, state, carry_out)
     issued = [part for parts in state.scores.values() for part in parts]
-    windows = [window for kept in state.windows.values() for window in kept]
-    return Watched(state.decisions, state.findings, windows, pl.concat(issued).filter(pl.col("as_of") > year.first))
+    scores = pl.concat(issued).filter(pl.col("as_of") > year.first)
+    released = sum(int(model.version) - 1 for model in state.models.values())
+    return Watched(state.decisions, state.findings, scores, released)
 
 
 def _judge(year: Year, at: datetime, hazard: str, state: _State, carry_out: Carry) -> None:

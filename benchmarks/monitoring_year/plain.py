@@ -1,4 +1,4 @@
-"""The plain trigger beside ours: Evidently's drift preset with its defaults, once a week, and retrain when it says so."""
+"""The plain trigger beside ours: Evidently's drift preset with its defaults, weekly; retrain when it says so."""
 
 from __future__ import annotations
 

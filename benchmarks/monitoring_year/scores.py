@@ -11,7 +11,7 @@ import polars as pl
 
 from benchmarks.monitoring_year.changes import Change
 from benchmarks.monitoring_year.watch import Watched
-from contracts.results import BoolArray
+from contracts.results import BoolArray, FloatArray
 from monitoring import Finding
 
 MONTH_DAYS = 365.2425 / 12
@@ -20,26 +20,41 @@ SMALLEST = 1e-9
 
 @dataclass(frozen=True)
 class Truth:
-    """occurred: hazard -> (hours, cells) in the hour that begins at `first + hour`; cells: their ids."""
+    """occurred, risk: hazard -> (hours, cells) in the hour that begins at `first + hour`; cells: their ids."""
 
     first: datetime
     cells: tuple[str, ...]
     occurred: Mapping[str, BoolArray]
+    risk: Mapping[str, FloatArray]
+
+    def least(self, scores: pl.DataFrame) -> float:
+        """The total log loss of the simulation's own risk, in place of these forecasts."""
+        parts = []
+        for (hazard,), rows in self.judged(scores).group_by("hazard"):
+            risk = self._at(self.risk[str(hazard)], rows)
+            parts.append(rows.with_columns(probability=pl.Series(risk.astype(float))))
+        return total_loss(pl.concat(parts), self)
+
+    def judged(self, scores: pl.DataFrame) -> pl.DataFrame:
+        """Those forecasts whose hour the simulation has."""
+        hours = len(next(iter(self.occurred.values())))
+        return scores.filter(pl.col("as_of") < self.first + timedelta(hours=hours))
 
     def of(self, scores: pl.DataFrame, hazard: str) -> BoolArray:
         """(rows,) what came of these forecasts."""
+        return np.asarray(self._at(self.occurred[hazard], scores), dtype=bool)
+
+    def _at(self, values: BoolArray | FloatArray, scores: pl.DataFrame) -> BoolArray | FloatArray:
         hour = ((scores["as_of"] - self.first).dt.total_hours()).to_numpy()
         place = {cell: position for position, cell in enumerate(self.cells)}
         cell = scores["asset_id"].replace_strict(place, return_dtype=pl.Int64).to_numpy()
-        return np.asarray(self.occurred[hazard][hour, cell])
+        return np.asarray(values[hour, cell])
 
 
 def total_loss(scores: pl.DataFrame, truth: Truth) -> float:
-    """Log loss summed over every forecast of every hazard. The last hour has no outcome in the simulation: left out."""
-    hours = len(next(iter(truth.occurred.values())))
-    there = scores.filter(pl.col("as_of") < truth.first + timedelta(hours=hours))
+    """Log loss summed over every forecast of every hazard whose hour the simulation has."""
     total = 0.0
-    for (hazard,), rows in there.group_by("hazard"):
+    for (hazard,), rows in truth.judged(scores).group_by("hazard"):
         p = np.clip(rows["probability"].to_numpy(), SMALLEST, 1 - SMALLEST)
         total += float(-np.log(np.where(truth.of(rows, str(hazard)), p, 1 - p)).sum())
     return total
@@ -95,16 +110,13 @@ def names(change: Change, finding: Finding) -> bool:
     return right and change.partner in ("", finding.partner) and change.metric in ("", finding.metric)
 
 
-def calls(watched: Watched) -> int:
-    """How often a person was called."""
-    return sum(decision.kind == "call_a_person" for decision in watched.decisions)
-
-
-def calls_per_month(watched: Watched, *, days: float) -> float:
-    return calls(watched) / (days / MONTH_DAYS)
+def calls_per_month(calls: int, *, days: float) -> float:
+    """A month is a twelfth of a year."""
+    return calls / (days / MONTH_DAYS)
 
 
 def counted(watched: Watched, kind: str) -> int:
+    """Decisions of this kind, of every model."""
     return sum(decision.kind == kind for decision in watched.decisions)
 
 

@@ -91,9 +91,7 @@ class Released:
     since: datetime
 
 
-def look(
-    year: Year, at: datetime, released: Released, scores: pl.DataFrame, findings: tuple[Finding, ...]
-) -> Window:
+def look(year: Year, at: datetime, released: Released, scores: pl.DataFrame, findings: tuple[Finding, ...]) -> Window:
     """The window of one model: what `flows.stages.watch` records."""
     monitor, hazard = year.params.monitor, released.model.hazard
     rows = year.rows(at - span(year.pilot, monitor), at)
@@ -137,9 +135,10 @@ def instant(at: datetime) -> np.datetime64:
 
 @dataclass(frozen=True)
 class Watched:
-    """What a year of watching left behind: decisions of every model, findings by day, scores that were issued."""
+    """What a year of watching left behind: decisions of every model, findings by day, scores that were issued, and how
+    many new models went into use."""
 
     decisions: Sequence[Decision]
     findings: Mapping[datetime, tuple[Finding, ...]]
-    windows: Sequence[Window]
     scores: pl.DataFrame
+    released: int

@@ -90,6 +90,40 @@ def test_each_change_is_found_after_two_days_and_named(name: str, seed: int) -> 
     assert found(change(city(seed))) == [expected]
 
 
+NEWEST = slice(-24, None)
+AT_ONCE = {
+    "a partner is silent": (WEATHER, slice(None), silent, ("outage", "weather", "", 0)),
+    "a sensor is stuck": (("voc_ppb",), [3], held, ("stuck", "plants", "voc_ppb", 1)),
+    "psi of all": (
+        ("pressure_bar",),
+        slice(None),
+        lambda v: v * 14.5038,
+        ("unit_change", "plants", "pressure_bar", 12),
+    ),
+    "an offset for all": (("pressure_bar",), slice(None), lambda v: v + 2, None),
+    "a metric is silent": (("voc_ppb",), slice(None), silent, None),
+}
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_what_cannot_be_mistaken_is_found_after_one_whole_day_and_else_nothing(name: str, seed: int) -> None:
+    metrics, sensors, by, expected = AT_ONCE[name]
+
+    def change(values: FloatArray) -> FloatArray:
+        values[NEWEST, sensors] = by(values[NEWEST, sensors])
+        return values
+
+    changed = reduce(lambda done, metric: done.changed(metric, change), metrics, city(seed))
+    assert found(changed) == ([expected] if expected else [])
+
+
+def test_the_clock_is_not_read_off_two_sensors() -> None:
+    two = city(11).values["traffic_count"][:, :2].copy()
+    few = Sent({**city(11).values, "traffic_count": two}, {**city(11).partner, "traffic_count": "signals"})
+    assert found(planted("traffic_count", late)(few)) == []
+
+
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_nothing_planted_nothing_found(seed: int) -> None:
     assert found(city(seed)) == []
@@ -196,6 +230,11 @@ def test_a_changed_reporting_delay_is_found_within_days_of_the_first_slow_report
     assert arrivals(incidents=incidents(lambda ago: 72.0 if ago < 8 else 24.0)) == [
         ("delay_changed", "119", "fire", ())
     ]
+
+
+def test_of_many_incidents_half_a_week_tells_a_changed_reporting_delay() -> None:
+    slow = incidents(lambda ago: 30.0 if ago < 3 else 6.0, a_day=24)
+    assert arrivals(incidents=slow) == [("delay_changed", "119", "fire", ())]
 
 
 def test_a_steady_reporting_delay_is_not() -> None:
