@@ -5,20 +5,17 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-import numpy as np
-
 from benchmarks.monitoring_year.watch import Released, Year, instant
 from contracts.errors import NotEnoughData
 from contracts.params import Params
 from contracts.results import Decision, Features, Labels
 from features import build_labels
+from flows.stages.reference import reference_of
 from models import RiskModel, fit_risk_model
 from models.fit import trial_on_test
 from models.promote import Contender, decide_promotion
 from models.recalibration import recalibrate
 from models.split import Parts, cut_for_recalibration, cut_for_retraining, split_parts
-from monitoring import make_reference
-from monitoring.reference import thinned
 
 LONG_AGO = timedelta(days=36_500)
 
@@ -138,16 +135,7 @@ def _trained(given: Known, params: Params) -> tuple[RiskModel, dict[str, float]]
 
 
 def released(given: Known, model: RiskModel, importance: dict[str, float], *, version: str) -> Released:
-    """With its reference as `flows.stages.reference` keeps it: every ripe row, thinned to whole hours."""
-    rows = np.sort(given.labels.rows)
-    features = given.features.take(rows[thinned(given.features.spine.as_of[rows])])
-    monitor = given.params.monitor
-    reference = make_reference(
-        features,
-        model.predict(features)[0],
-        hazard=model.hazard,
-        importance=importance,
-        sample_rows=monitor.sample_rows,
-        seed=monitor.seed,
-    )
+    """In use from now on, with the reference that a release keeps."""
+    params = given.params.monitor
+    reference = reference_of(model, given.features, given.labels, importance=importance, params=params)
     return Released(version, model, reference, given.at)
