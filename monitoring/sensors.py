@@ -7,7 +7,7 @@ is wrong has wrong delays. A finding is left out when an earlier one of the same
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
@@ -25,7 +25,6 @@ from monitoring.silence import silences, stuck_sensors
 
 LEAST_HISTORY_DAYS = 14
 REFUSED_SHARE = 0.2  # of a feed's rows
-SURE_MARGINS = 2.0  # so many times the usual margin
 INCIDENT_DAYS = 7  # incidents are rare: their delays are looked at over a week
 _EXPLAINS: dict[Kind, frozenset[Kind]] = {
     "outage": frozenset(("gap", "delay_changed", "stuck")),
@@ -58,17 +57,10 @@ def check_sensors(panel: SensorDays, metrics: Mapping[str, Metric], *, params: M
         *stuck_sensors(panel, recent_days=recent),
         *clock_skews(panel, recent_days=recent),
         *reading_delays(panel, recent_days=recent),
-        *_unmistakable(panel, units, params),
         *level_shifts(panel, units=units, recent_days=recent, margin=params.shift_margin),
         *new_sensors(panel, recent_days=recent),
     ]
     return SensorReport(unexplained(found))
-
-
-def _unmistakable(panel: SensorDays, units: Mapping[str, str], params: MonitorParams) -> Iterator[Finding]:
-    """Another unit, far beyond the past, needs no second day: hardly anything else fits one."""
-    day = level_shifts(panel, units=units, recent_days=1, margin=SURE_MARGINS * params.shift_margin)
-    return (finding for finding in day if finding.kind == "unit_change")
 
 
 def check_arrivals(
@@ -102,12 +94,10 @@ def check_refusals(reports: Sequence[QualityReport], *, since: datetime) -> tupl
 
 
 def unexplained(findings: Sequence[Finding]) -> tuple[Finding, ...]:
-    """Without those that an earlier finding of the same partner, metric and assets explains, or is."""
+    """Without those that an earlier finding of the same partner, metric and assets explains."""
     kept: list[Finding] = []
     for finding in findings:
-        if finding.key not in {earlier.key for earlier in kept} and not any(
-            _explains(earlier, finding) for earlier in kept
-        ):
+        if not any(_explains(earlier, finding) for earlier in kept):
             kept.append(finding)
     return tuple(kept)
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from benchmarks.monitoring_year.watch import Released, Year, instant
+from benchmarks.monitoring_year.watch import Released, Year
 from contracts.errors import NotEnoughData
 from contracts.params import Params
 from contracts.results import Decision, Features, Labels
 from features import build_labels
+from flows.material import instant_of
 from flows.stages.reference import reference_of
 from models import RiskModel, fit_risk_model
 from models.fit import trial_on_test
@@ -49,9 +50,9 @@ class Known:
         params = self.params.model_copy(update={"evaluate": evaluate})
         if kind == "recalibrate":
             hours, split = self.labels.horizon_hours, self.params.split
-            split = cut_for_recalibration(as_of, split, after, since=instant(since), horizon_hours=hours)
+            split = cut_for_recalibration(as_of, split, after, since=instant_of(since), horizon_hours=hours)
             return params.model_copy(update={"split": split})
-        split = cut_for_retraining(as_of, self.params.split, after, since=instant(since))
+        split = cut_for_retraining(as_of, self.params.split, after, since=instant_of(since))
         train = self.params.train.model_copy(update={"changed_at": since, "weight_since": after.weight})
         return params.model_copy(update={"split": split, "train": train})
 

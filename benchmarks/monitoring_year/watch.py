@@ -14,6 +14,7 @@ from contracts.pilot import Pilot
 from contracts.results import Decision, Features, FloatArray, IntArray
 from contracts.tables import Tables
 from features import build_features, training_spine
+from flows.material import instant_of
 from flows.watched import Material, see
 from models import RiskModel
 from models.registry import registered_name
@@ -69,7 +70,7 @@ class Year:
     def rows(self, after: datetime, until: datetime) -> IntArray:
         """Rows of the features with `after < as_of <= until`."""
         when = self.features.spine.as_of
-        low, high = (np.searchsorted(when, instant(at), side="right") for at in (after, until))
+        low, high = (np.searchsorted(when, instant_of(at), side="right") for at in (after, until))
         return np.arange(low, high, dtype=np.int64)
 
 
@@ -127,10 +128,6 @@ def scores_of(features: Features, probability: FloatArray, released: Released) -
 
 def subject_of(pilot: Pilot, hazard: str) -> str:
     return registered_name(pilot.name, hazard)
-
-
-def instant(at: datetime) -> np.datetime64:
-    return np.datetime64(at.replace(tzinfo=None), "us")
 
 
 @dataclass(frozen=True)
