@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
@@ -86,27 +87,27 @@ def challenger(given: Known, champion: Released, *, kind: str, since: datetime) 
 
 
 def carry_out(year: Year, at: datetime, champion: Released, decision: Decision) -> Released:
-    """What the decision asks for, if it gets past the gate; else today's champion."""
-    given = Known.of(year, at, champion.model.hazard)
+    """What the decision asks for, if it gets past the gate; else today's champion. Either way it is said, on stderr."""
+    given, since = Known.of(year, at, champion.model.hazard), datetime.fromisoformat(decision.inputs["since"])
+    asked = f"{at:%Y-%m-%d} {decision.kind} {champion.model.hazard}, changed {since:%Y-%m-%d}"
     try:
-        new, params = challenger(given, champion, kind=decision.kind, since=_since(decision))
-    except NotEnoughData:
+        new, params = challenger(given, champion, kind=decision.kind, since=since.astimezone(UTC))
+    except NotEnoughData as few:
+        print(f"{asked}: {few}", file=sys.stderr, flush=True)
         return champion
-    return new if _passes(given, new, champion, params) else champion
+    verdict = _gate(given, new, champion, params)
+    print(f"{asked}: {verdict.kind}: {'; '.join(verdict.reasons)}", file=sys.stderr, flush=True)
+    return new if verdict.kind == "promote" else champion
 
 
-def _since(decision: Decision) -> datetime:
-    return datetime.fromisoformat(decision.inputs["since"]).astimezone(UTC)
-
-
-def _passes(given: Known, new: Released, champion: Released, params: Params) -> bool:
+def _gate(given: Known, new: Released, champion: Released, params: Params) -> Decision:
     """The gate of releases, on rows that neither saw."""
     trial = trial_on_test(
         new.model, given.features, given.labels, parts=given.parts(params), alerts_per_day=given.alerts_per_day
     )
     rows = given.labels.rows[given.parts(params).test]
     before = champion.model.predict(given.features.take(rows))[0]
-    verdict = decide_promotion(
+    return decide_promotion(
         Contender("challenger", trial.probability, _fitted_until(new.model)),
         Contender("champion", before, _fitted_until(champion.model)),
         judged=trial.judged,
@@ -115,7 +116,6 @@ def _passes(given: Known, new: Released, champion: Released, params: Params) -> 
         evaluate_params=params.evaluate,
         decided_at=given.at,
     )
-    return verdict.kind == "promote"
 
 
 def _fitted_until(model: RiskModel) -> datetime:

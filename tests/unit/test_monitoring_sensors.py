@@ -94,12 +94,7 @@ NEWEST = slice(-24, None)
 AT_ONCE = {
     "a partner is silent": (WEATHER, slice(None), silent, ("outage", "weather", "", 0)),
     "a sensor is stuck": (("voc_ppb",), [3], held, ("stuck", "plants", "voc_ppb", 1)),
-    "psi of all": (
-        ("pressure_bar",),
-        slice(None),
-        lambda v: v * 14.5038,
-        ("unit_change", "plants", "pressure_bar", 12),
-    ),
+    "psi of all": (("pressure_bar",), slice(None), lambda v: v * 14.5038, None),
     "an offset for all": (("pressure_bar",), slice(None), lambda v: v + 2, None),
     "a metric is silent": (("voc_ppb",), slice(None), silent, None),
 }
