@@ -100,7 +100,10 @@ def plan_of(pilot: Pilot) -> Plan:
     infos: list[FeatureInfo] = []
     for function, choice in chosen:
         jobs.append((function, choice, len(infos)))
-        infos += [info for info, _ in function(nothing, choice)]
+        for info, values in function(nothing, choice):
+            infos.append(info)
+            if not isinstance(values, np.ndarray):
+                values(out=np.empty(nothing.shape, np.float32))
     names = Counter(info.name for info in infos)
     if twice := [name for name, n in names.items() if n > 1]:
         raise BadPilot(
@@ -124,9 +127,14 @@ def fill(out: Float32Array, view: View, some: tuple[IntArray, IntArray] | None, 
     function, choice, start = job
     for j, (_, values) in enumerate(function(view, choice), start):
         if some is None:
-            out[:, j].reshape(values.shape)[...] = values
+            column = out[:, j].reshape(view.shape)
+            if isinstance(values, np.ndarray):
+                column[...] = values
+            else:
+                values(out=column)
         else:
-            out[some[0], j] = values.ravel()[some[1]]
+            known = values if isinstance(values, np.ndarray) else values(out=np.empty(view.shape, np.float32))
+            out[some[0], j] = known.ravel()[some[1]]
 
 
 def _pieces(hours: IntArray, appearances: IntArray) -> Iterator[tuple[IntArray, int, int]]:
