@@ -155,7 +155,8 @@ def then(before: Lived, after: Lived, timeline: Timeline, row: int, *, registere
     }
     old = before.incidents.filter(pl.col("occurred_s") <= cut)
     new = after.incidents.filter(pl.col("occurred_s") > cut)
-    new = new.with_columns(incident_id=pl.lit("N") + pl.col("incident_id").str.slice(1))
+    own = pl.lit(f"U{row}-") + pl.col("incident_id").str.slice(1)  # the worlds number their incidents alike
+    new = new.with_columns(incident_id=own)
     registered = timeline.first_instant + timedelta(hours=row + registered_hours)
     fresh = after.attributes.join(before.attributes, on=["asset_id", "metric", "value"], how="anti")
     return Lived(

@@ -57,6 +57,12 @@ def test_readings_are_changed_from_the_planted_hour_on_and_not_before(
     assert len(np.unique(lived.streams["traffic_speed_km_h"].values[stuck : stuck + 48, 3])) == 1
 
 
+def test_no_two_incidents_of_the_joined_worlds_are_taken_for_one(
+    changed: tuple[Lived, World, tuple[Change, ...]],
+) -> None:
+    assert changed[0].incidents["incident_id"].is_unique().all()
+
+
 def test_what_the_register_says_is_known_when_it_is_told(tables: Tables) -> None:
     opens, moves = PLAN.rows[4], PLAN.rows[7]
     register = tables.readings.filter(pl.col("feed") == "places")
