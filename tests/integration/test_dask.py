@@ -31,7 +31,7 @@ from tests.integration.small_city import foresafe
 from tests.properties import worlds
 from tests.synthetic_risk import SMALL_TRAIN
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("dask"), pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 SPLIT = SplitParams(calibrate_days=35, test_days=50, folds=2, fold_days=15)
 
 

@@ -11,7 +11,7 @@ import pytest
 
 from tests.integration.small_city import PARAMS, foresafe, make_small_city
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monitor")]
+pytestmark = pytest.mark.slow
 MODEL = "ulsan-chemical_release"
 QUICK = PARAMS + "monitor: {min_reference_days: 10, season_days: 60, min_ripe_incidents: 10}\n"
 
