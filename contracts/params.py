@@ -24,6 +24,12 @@ class SimulateParams(Frozen):
     seed: int = 20280401
 
 
+class IngestParams(Frozen):
+    """What is kept of taking data in, beside the data."""
+
+    docs_kept: int = Field(default=24, ge=1)  # validations of each feed in Great Expectations' Data Docs
+
+
 class SpineParams(Frozen):
     """Which hours are forecast in training: every `every_hours` from `history_days` after the first reading on."""
 
@@ -167,6 +173,7 @@ class Params(Frozen):
     """All stages' parameters."""
 
     simulate: SimulateParams = SimulateParams()
+    ingest: IngestParams = IngestParams()
     spine: SpineParams = SpineParams()
     split: SplitParams = SplitParams()
     train: TrainParams = TrainParams()
