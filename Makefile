@@ -41,8 +41,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	@$(BIN)/foresafe demo
 
-# A file's tests share one worker, and so the cities and servers made for them; the long files come first. (`loadgroup`
-# puts nothing together with pytest 9.2: pytest-dev/pytest-xdist#1386.)
+# A file's tests share one worker, and so the cities and servers made for them: tests/conftest.py. Long files come first.
 test: check
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 

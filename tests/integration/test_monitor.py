@@ -9,16 +9,15 @@ from typing import Any
 
 import pytest
 
-from tests.integration.small_city import PARAMS, foresafe, make_small_city
+from tests.integration.small_city import copy_city, foresafe
 
 pytestmark = pytest.mark.slow
 MODEL = "ulsan-chemical_release"
-QUICK = PARAMS + "monitor: {min_reference_days: 10, season_days: 60, min_ripe_incidents: 10}\n"
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_small_city(tmp_path_factory.mktemp("city"), params=QUICK)
+def city(small_city: Path) -> Path:
+    return small_city
 
 
 def records(home: Path, name: str) -> list[dict[str, Any]]:
@@ -59,10 +58,7 @@ def test_decisions_are_listed_with_their_reasons(city: Path) -> None:
 
 def test_what_is_not_there_is_a_recorded_state(city: Path, tmp_path: Path) -> None:
     """A reference that is gone, then no champion, then an empty store: each is said; no crash and no all-clear."""
-    home = tmp_path / "copy"
-    shutil.copytree(city, home, ignore=shutil.ignore_patterns("monitor", "partners"))
-    moved = home / "var" / "mlflow" / "mlflow.db"
-    _point_here(moved, str(city), str(home))
+    home = copy_city(city, tmp_path / "copy")
     for folder in (home / "var" / "mlflow").rglob("reference"):
         shutil.rmtree(folder)
     window = check(home, "--at", "2025-08-20T00:00")
@@ -70,7 +66,7 @@ def test_what_is_not_there_is_a_recorded_state(city: Path, tmp_path: Path) -> No
     assert window["drift_share"] is None
     assert window["learning_z"] is not None, "performance is judged all the same"
 
-    moved.unlink()
+    (home / "var" / "mlflow" / "mlflow.db").unlink()
     window = check(home, "--at", "2025-08-21T00:00")
     assert window["states"]["model"] == f"no champion of {MODEL} yet: train and release one"
     assert records(home, "decisions.jsonl")[-1]["kind"] == "nothing"
@@ -79,16 +75,6 @@ def test_what_is_not_there_is_a_recorded_state(city: Path, tmp_path: Path) -> No
     window = check(home, "--at", "2025-08-22T00:00")
     assert "no readings and no incidents" in window["states"]["store"]
     assert "no readings" in records(home, "decisions.jsonl")[-1]["reasons"][-1]
-
-
-def _point_here(database: Path, old: str, new: str) -> None:
-    """The copy's registry names its own files: MLflow's local artifacts are absolute."""
-    import sqlite3
-
-    with sqlite3.connect(database) as connection:
-        connection.execute("UPDATE runs SET artifact_uri = replace(artifact_uri, ?, ?)", (old, new))
-        connection.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", (old, new))
-    connection.close()
 
 
 def _series(home: Path) -> dict[str, list[float]]:
