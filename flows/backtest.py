@@ -15,6 +15,7 @@ from prefect.runtime import flow_run
 from contracts.replay import Replayed
 from flows.instants import in_seoul, now
 from flows.journal import journaled
+from flows.links import page_link
 from flows.pages import artifact_key, backtest_rows, markdown
 from flows.places import chosen_hazards, outputs_of
 from flows.recorded import closing_state, outcome_of
@@ -31,8 +32,8 @@ def replay_hazard(pilot: str, hazard: str, plan: Plan) -> Replayed:
 
 
 @task(task_run_name="page", cache_policy=NO_CACHE)
-def keep_page(pilot: str, replay: Replay) -> None:
-    keep(load_settings(), pilot, replay)
+def keep_page(pilot: str, replay: Replay) -> str:
+    return page_link(load_settings(), keep(load_settings(), pilot, replay))
 
 
 @flow(name="backtest", flow_run_name="backtest {pilot}", persist_result=True)
@@ -51,10 +52,10 @@ def backtest(
         plan = plan_of(settings, pilot, since=since, until=until, every_months=every_months, seeds=seeds)
         outcomes = [outcome_of(name, replay_hazard(pilot, name, plan, return_state=True)) for name in names]
         replay = gather(plan, outcomes, at=now())
-        keep_page(pilot, replay)
+        page = keep_page(pilot, replay)
         noted.outcomes(outcomes)
     rows = backtest_rows(replay.replayed)
-    facts = [in_seoul(now()), f"{len(plan.borders) - 1} months, a training every {every_months}"]
+    facts = [in_seoul(now()), f"{len(plan.borders) - 1} months, a training every {every_months}", page]
     create_table_artifact(table=rows, key=artifact_key("skill", pilot))
     create_markdown_artifact(markdown(f"Backtest {pilot}", facts, rows), key=artifact_key("backtest", pilot))
     return closing_state(outcomes, rows)

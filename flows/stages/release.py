@@ -196,8 +196,8 @@ def learn_and_release(settings: Settings, name: str, hazard: str, *, clock: Call
     try:
         train(settings, name, hazard)
         judged = evaluate(settings, name, hazard)
-        track(settings, name, hazard)
-        return {**judged, **release(settings, name, hazard, now=clock())}
+        tracked = track(settings, name, hazard)
+        return {**judged, **tracked, **release(settings, name, hazard, now=clock())}
     except ForesafeError as refusal:
         from models.registry import registered_name, save_refusal
 

@@ -62,6 +62,12 @@ class Platform:
         (found,) = self.ask("deployments/filter", self._named(deployment))
         self.ask(f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})
 
+    def artifact(self, key: str) -> Any:
+        """The newest of that key."""
+        found = self.ask("artifacts/latest/filter", {"artifacts": {"key": {"any_": [key]}}})
+        (artifact,) = found
+        return artifact
+
     @staticmethod
     def _named(deployment: str) -> dict[str, Any]:
         flow, name = deployment.split("/")
@@ -204,6 +210,27 @@ def test_a_decision_is_trained_for_once(platform: Platform, trained: Any) -> Non
         ]
     )
     assert "before" in again["state"]["message"]
+
+
+def test_a_training_links_to_its_mlflow_run(platform: Platform, trained: Any) -> None:
+    (row,) = json.loads(platform.artifact("models-ulsan")["data"])
+    (run,) = re.findall(r"^\[run\]\((.*)/#/runs/(\w+)\)$", row["mlflow"])
+    assert run[0] == platform.addresses["MLflow"]
+    assert answers(f"{run[0]}/api/2.0/mlflow/runs/get?run_id={run[1]}")
+    assert row["mlflow"] in platform.artifact("train-ulsan")["data"]
+
+
+def test_the_history_is_replayed_by_its_deployment(platform: Platform, trained: Any) -> None:
+    """What the training built is enough for one month."""
+    platform.start("backtest/ulsan-monthly", pilot="ulsan")
+    until(lambda: ended(platform, "backtest/ulsan-monthly"))
+    (run,) = platform.runs("backtest/ulsan-monthly")
+    assert run["state_name"] == "Completed", run["state"]["message"]
+    (row,) = json.loads(platform.artifact("skill-ulsan")["data"])
+    assert (row["hazard"], row["months"]) == ("traffic_accident", 1)
+    link = platform.addresses["Pages"] + "/backtest/ulsan/index.html"
+    assert f"[index.html]({link})" in platform.artifact("backtest-ulsan")["data"]
+    assert answers(link)
 
 
 def test_three_runs_at_once_are_one_run(platform: Platform) -> None:
