@@ -150,6 +150,7 @@ class MonitorParams(Frozen):
     history_days: int = Field(default=42, ge=14)  # of a sensor's own past
     recent_days: int = Field(default=2, ge=1)  # in which a sensor's fault or move must show, on every day
     shift_margin: float = Field(default=0.5, gt=0)  # beyond its past range, as a share of that range
+    silence_chance: float = Field(default=1e-4, gt=0, lt=1)  # of a gap as long as a feed of incidents is silent now
     performance_days: int = Field(default=28, ge=2)  # of ripe labels
     min_ripe_incidents: int = Field(default=50, ge=2)  # rows with an incident; fewer: performance is not judged
     max_outside: float = Field(default=0.05, gt=0, le=1)  # of the inputs outside the training range: no estimate
