@@ -13,7 +13,7 @@ from contracts.params import MonitorParams, Params
 from contracts.pilot import Pilot
 from contracts.results import Features, FloatArray, IntArray, QualityReport, RuleCount, Spine
 from contracts.tables import Tables
-from flows.artefacts import read_json
+from flows.documents import read_json
 from flows.history import History
 from flows.outputs import Outputs
 

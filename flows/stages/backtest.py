@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.errors import ForesafeError, NotEnoughData
 from contracts.replay import Replayed
-from flows.artefacts import load_features, load_training_set, write_json, write_text
+from flows.artefacts import load_features, load_training_set
 from flows.compute import computing
+from flows.documents import write_json, write_text
 from flows.each import Outcome
 from flows.material import git_revision
 from flows.months import month_borders, month_name

@@ -13,8 +13,9 @@ import numpy as np
 from contracts.params import Params
 from contracts.results import Features, Spine
 from contracts.tables import Tables
-from flows.artefacts import TrainingSet, save_training_set, write_json
+from flows.artefacts import TrainingSet, save_training_set
 from flows.compute import Compute, computing
+from flows.documents import write_json
 from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 
-from flows.artefacts import read_json
+from flows.documents import read_json
 from flows.material import Material
 from flows.outputs import Outputs
 from flows.settings import Settings

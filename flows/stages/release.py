@@ -12,7 +12,7 @@ import numpy as np
 from contracts.errors import BadSource, BadTable, ForesafeError
 from contracts.results import Decision, FloatArray, IntArray
 from contracts.worth import read_worth
-from flows.artefacts import read_json, write_json
+from flows.documents import read_json, write_json
 from flows.evidence import surroundings
 from flows.judging import read_evaluation
 from flows.material import Material, judge_rows, load_material

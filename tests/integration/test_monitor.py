@@ -36,8 +36,12 @@ def check(home: Path, *options: str) -> dict[str, Any]:
     return records(home, "windows.jsonl")[-1]
 
 
-def test_a_window_is_judged_kept_once_logged_and_shown(city: Path) -> None:
-    window = check(city, "--at", "2025-08-20T00:00", "--page")
+@pytest.fixture(scope="module")
+def window(city: Path) -> dict[str, Any]:
+    return check(city, "--at", "2025-08-20T00:00", "--page")
+
+
+def test_a_window_is_judged_kept_once_logged_and_shown(city: Path, window: dict[str, Any]) -> None:
     assert window["version"] == "1"
     assert window["drift_share"] is not None, window["states"]
     assert window["learning_z"] is not None, window["states"]
@@ -80,8 +84,8 @@ def test_a_decision_to_train_is_told_and_the_run_links_to_its_page(city: Path, t
     assert json.loads(table["data"])[0]["mlflow"] == _series_run(home).info.run_id, "no MLflow server: its id alone"
 
 
+@pytest.mark.usefixtures("window")
 def test_decisions_are_listed_with_their_reasons(city: Path) -> None:
-    check(city, "--at", "2025-08-20T00:00")
     done = foresafe("decisions", "ulsan", home=city)
     assert done.returncode == 0, done.stderr
     assert MODEL in done.stdout
