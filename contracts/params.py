@@ -10,7 +10,7 @@ import re
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import Field, ValidationError, model_validator
+from pydantic import AwareDatetime, Field, ValidationError, model_validator
 
 from contracts.errors import BadPilot
 from contracts.pilot import Frozen, explain, read_yaml
@@ -41,6 +41,8 @@ class SplitParams(Frozen):
     """Time is cut, never shuffled: train | gap | calibrate | gap | test, the test part last and untouched.
 
     `folds` rolling origins inside the training part choose parameters. The gap is never less than the horizon.
+    out_of_fold: 0 holds the calibration part out of training; more, it is trained on too, and calibrated on forecasts
+    of boosters that did not see the row, one set of them for each of so many folds.
     """
 
     calibrate_days: float = Field(default=60, gt=0)
@@ -48,12 +50,45 @@ class SplitParams(Frozen):
     folds: int = Field(default=3, ge=1)
     fold_days: float = Field(default=30, gt=0)
     gap_hours: int = Field(default=0, ge=0)
+    out_of_fold: int = Field(default=0, ge=0)
+
+    @model_validator(mode="after")
+    def _more_than_one_fold(self) -> SplitParams:
+        if self.out_of_fold == 1:
+            raise ValueError("out_of_fold 1 would leave a row nothing to be forecast by: 0, or at least 2")
+        return self
+
+
+class AfterChangeParams(Frozen):
+    """The cut in time of what monitoring asked for, instead of that of `split`: the days since the change are shared.
+
+    test_share: of these days, for the test part, within the two limits. The days before it are for the fit: a
+    recalibration is fitted on them alone, a retraining on them and all before, and is calibrated out of fold (`folds`)
+    on the last `split.calibrate_days` of that. In a retraining a row since the change counts `weight` times, or else
+    the many before it would outvote it. The bootstrap draws blocks of `block_days`, as so short a test part has too few
+    of the usual ones.
+    """
+
+    test_share: float = Field(default=0.5, gt=0, lt=1)
+    least_test_days: float = Field(default=4, gt=0)
+    most_test_days: float = Field(default=28, gt=0)
+    folds: int = Field(default=3, ge=2)
+    weight: float = Field(default=10, ge=1)
+    block_days: float = Field(default=1, gt=0)
+
+    @model_validator(mode="after")
+    def _limits(self) -> AfterChangeParams:
+        if self.least_test_days > self.most_test_days:
+            raise ValueError(f"least_test_days {self.least_test_days:g} is above most_test_days")
+        return self
 
 
 class TrainParams(Frozen):
     """LightGBM, deterministic. Names are LightGBM's own.
 
     per_hazard: hazard -> the keys that are otherwise for it, such as `{flood: {num_leaves: 7}}`.
+    changed_at: an ISO instant with its offset; rows from then on count `weight_since` times. Set for a training that
+    monitoring asked for.
     """
 
     learning_rate: float = Field(default=0.05, gt=0, le=1)
@@ -71,6 +106,8 @@ class TrainParams(Frozen):
     min_incidents: int = Field(default=30, ge=2)  # fewer in the training part: nothing is trained
     hazards: tuple[str, ...] = ()  # empty: every hazard of the pilot
     per_hazard: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    changed_at: AwareDatetime | None = None
+    weight_since: float = Field(default=1.0, ge=1)
 
     @model_validator(mode="after")
     def _overrides_are_sound(self) -> TrainParams:
@@ -177,6 +214,7 @@ class Params(Frozen):
     ingest: IngestParams = IngestParams()
     spine: SpineParams = SpineParams()
     split: SplitParams = SplitParams()
+    after_change: AfterChangeParams = AfterChangeParams()
     train: TrainParams = TrainParams()
     calibrate: CalibrateParams = CalibrateParams()
     evaluate: EvaluateParams = EvaluateParams()

@@ -78,13 +78,17 @@ def features(pilot: PilotName) -> None:
 
 
 @app.command()
-def train(pilot: PilotName, direct: Direct = False) -> None:
+def train(
+    pilot: PilotName,
+    asked: Annotated[bool, typer.Option("--asked", help="Only what monitoring asked for and nobody did yet.")] = False,
+    direct: Direct = False,
+) -> None:
     """Features, then per hazard: train, judge, track, and release what wins. Exit code 1 when a hazard was refused."""
     from flows import run
     from flows.console import say, table
     from flows.pages import train_rows, verdicts
 
-    outcomes = run.train(load_settings(), pilot, direct=direct)
+    outcomes = run.train(load_settings(), pilot, direct=direct, asked=asked)
     table(f"train {pilot}", train_rows(outcomes))
     for line in verdicts(outcomes):
         say(line)

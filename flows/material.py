@@ -5,15 +5,19 @@ from __future__ import annotations
 import hashlib
 import subprocess
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+import numpy as np
 
 from contracts.params import Params
 from contracts.pilot import Pilot
 from contracts.results import Features, FloatArray, Labels
 from contracts.worth import Worth
 from flows.artefacts import TrainingSet, load_training_set
+from flows.asked import Asked
 from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
 
@@ -36,23 +40,49 @@ class Material:
     provenance: Mapping[str, Any]
 
 
-def load_material(settings: Settings, name: str, hazard: str) -> Material:
+def load_material(settings: Settings, name: str, hazard: str, *, asked: Asked | None = None) -> Material:
     """Everything that `train`, `evaluate` and `release` need of one hazard.
+
+    asked: the decision of monitoring that this answers; its cut in time becomes that of the parameters, which the
+    registry keeps.
 
     Raises:
         NotFound: the features stage has not run. NotEnoughData: too short a time for the parts.
     """
     training = load_training_set(outputs_of(settings, name).features, (hazard,))
+    params = params_of(settings, name)
     provenance = {
         "observed_until": training.observed_until.isoformat(),
         "store_versions": dict(training.store),
         "git_revision": git_revision(settings.home),
         "lock_sha256": lock_digest(settings.home),
         "spec_hash": training.features.spec_hash,
+        **({"asked": asked.as_json()} if asked else {}),
     }
-    return material_of(
-        training, hazard, pilot=pilot_of(settings, name), params=params_of(settings, name), provenance=provenance
-    )
+    if asked:
+        params = _cut_after_change(training, hazard, params, asked)
+    return material_of(training, hazard, pilot=pilot_of(settings, name), params=params, provenance=provenance)
+
+
+def _cut_after_change(training: TrainingSet, hazard: str, params: Params, asked: Asked) -> Params:
+    from models.split import cut_for_recalibration, cut_for_retraining
+
+    labels, since = training.labels[hazard], instant_of(asked.since)
+    as_of = training.features.spine.as_of[labels.rows]
+    after, learning = params.after_change, params.train
+    if asked.kind == "recalibrate":
+        hours = labels.horizon_hours
+        split = cut_for_recalibration(as_of, params.split, after, since=since, horizon_hours=hours)
+    else:
+        split = cut_for_retraining(as_of, params.split, after, since=since)
+        learning = learning.model_copy(update={"changed_at": asked.since, "weight_since": after.weight})
+    evaluate = params.evaluate.model_copy(update={"block_days": after.block_days})
+    return params.model_copy(update={"split": split, "evaluate": evaluate, "train": learning})
+
+
+def instant_of(at: datetime) -> np.datetime64:
+    """As spines have it: UTC, without a zone."""
+    return np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 def material_of(
@@ -91,6 +121,21 @@ def fit(given: Material, *, learn: Learner) -> Fitted:
         districts=given.districts,
         learn=learn,
     )
+
+
+def untouched_by(champion: RiskModel, given: Material) -> Material:
+    """With the test rows that the champion was not fitted on either: one that came of a change was fitted on newer rows
+    than the usual cut expects. They are days rather than months, so the bootstrap draws shorter blocks. Where none is
+    left all stay, and the gate says that they are touched."""
+    fitted_until = instant_of(datetime.fromisoformat(champion.provenance["fitted_until"]))
+    as_of = given.features.spine.as_of[given.labels.rows[given.parts.test]]
+    later = as_of >= fitted_until
+    if later.all() or not later.any():
+        return given
+    params = given.params
+    evaluate = params.evaluate.model_copy(update={"block_days": params.after_change.block_days})
+    parts = replace(given.parts, test=given.parts.test[later])
+    return replace(given, parts=parts, params=params.model_copy(update={"evaluate": evaluate}))
 
 
 def judge_rows(model: RiskModel, given: Material) -> Trial:

@@ -6,6 +6,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
+from flows.asked import Asked, asked_for, note_answered
 from flows.console import say
 from flows.each import Outcome, attempt_each, read_outcomes, record_outcomes
 from flows.instants import now
@@ -35,26 +36,41 @@ def ingest(settings: Settings, pilot: str, *, direct: bool) -> list[Outcome]:
     return outcomes
 
 
-def train(settings: Settings, pilot: str, *, direct: bool) -> list[Outcome]:
-    """Features once, then every hazard learned and, if it wins, released."""
+def train(settings: Settings, pilot: str, *, direct: bool, asked: bool = False) -> list[Outcome]:
+    """Features once, then every hazard learned and, if it wins, released.
+
+    asked: only what monitoring asked for and nobody did yet, which may be nothing.
+    """
     hazards = hazard_names(settings, pilot)
+    wanted = asked_for(settings, pilot) if asked else {}
+    if asked and not wanted:
+        return []
     if not direct:
         from flows.conducting import conducted, run_flow
 
         with conducted(settings, tell=_tell):
             from flows.train import train as flow
 
-            run_flow(flow, pilot)
+            run_flow(flow, pilot, *_first(wanted))
         return read_outcomes(outputs_of(settings, pilot).last("train"))
     from flows import stages
 
-    learn = partial(stages.learn_and_release, settings, pilot, clock=now)
+    def learn(hazard: str) -> dict[str, Any]:
+        return stages.learn_and_release(settings, pilot, hazard, clock=now, asked=wanted.get(hazard))
+
     with journaled(outputs_of(settings, pilot), "train") as noted:
         stages.features(settings, pilot)
-        outcomes = attempt_each(hazards, learn, progress=_done("train"))
+        outcomes = attempt_each(wanted or hazards, learn, progress=_done("train"))
         record_outcomes(outputs_of(settings, pilot).last("train"), outcomes)
         noted.outcomes(outcomes)
+        keys = [found.key for found in wanted.values()]
+        note_answered(outputs_of(settings, pilot), keys, at=now(), why="by hand")
     return outcomes
+
+
+def _first(wanted: dict[str, Asked]) -> tuple[str, ...]:
+    """Why, and the decision, as the flow takes them: the first; it looks the others up."""
+    return next(((found.why, found.key) for found in wanted.values()), ())
 
 
 def score(settings: Settings, pilot: str, *, as_of: datetime | None, direct: bool) -> dict[str, Any]:

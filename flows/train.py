@@ -11,6 +11,7 @@ from prefect.runtime import flow_run
 from prefect.states import Completed
 
 from flows import stages
+from flows.asked import Asked, asked_for, is_answered, note_answered
 from flows.each import record_outcomes
 from flows.instants import in_seoul, now
 from flows.journal import journaled
@@ -18,11 +19,14 @@ from flows.links import with_runs
 from flows.pages import artifact_key, markdown, train_rows
 from flows.places import hazard_names, outputs_of
 from flows.recorded import closing_state, may_pass, outcome_of
-from flows.records import append_records, read_records
 from flows.settings import load_settings
 
-ANSWERED = "answered.jsonl"
 STEP_TIMEOUT_SECONDS = 3600
+
+
+@task(task_run_name="what was asked for")
+def look_up(pilot: str) -> dict[str, Asked]:
+    return asked_for(load_settings(), pilot)
 
 
 @task(task_run_name="features", timeout_seconds=STEP_TIMEOUT_SECONDS, persist_result=True, result_serializer="json")
@@ -40,8 +44,8 @@ def build_features(pilot: str) -> dict[str, Any]:
     persist_result=True,
     result_serializer="json",
 )
-def train_hazard(pilot: str, hazard: str) -> dict[str, Any]:
-    return stages.learn_and_release(load_settings(), pilot, hazard, clock=now)
+def train_hazard(pilot: str, hazard: str, asked: Asked | None = None) -> dict[str, Any]:
+    return stages.learn_and_release(load_settings(), pilot, hazard, clock=now, asked=asked)
 
 
 @flow(name="train", flow_run_name="train {pilot}", timeout_seconds=4 * STEP_TIMEOUT_SECONDS, persist_result=True)
@@ -49,19 +53,24 @@ def train(pilot: str, why: str = "", decision: str = "") -> State[Any]:
     """A hazard without enough incidents is refused and the others go on; a challenger that loses is no failure.
 
     why: what asked for it, for the record; empty for the schedule or a person. decision: the key of monitoring's
-    decision that asked; it is trained for once, however often it asks.
+    decision that asked; it is answered once, however often it asks. Together with it everything else that monitoring
+    asked for is done, a retraining or a recalibration, and nothing more; where it is not on record here, all hazards
+    are trained as on schedule.
     """
     outputs = outputs_of(load_settings(), pilot)
-    answered = outputs.monitor / ANSWERED
-    if decision and any(record["key"] == decision for record in read_records(answered)):
+    if decision and is_answered(outputs, decision):
         return Completed(message=f"trained for {decision} before")
+    asked = look_up(pilot) if decision else {}
     with journaled(outputs, "train", run=str(flow_run.id)) as noted:
         made = build_features(pilot)
-        hazards = hazard_names(load_settings(), pilot)
-        outcomes = [outcome_of(hazard, train_hazard(pilot, hazard, return_state=True)) for hazard in hazards]
+        outcomes = [
+            outcome_of(hazard, train_hazard(pilot, hazard, asked.get(hazard), return_state=True))
+            for hazard in asked or hazard_names(load_settings(), pilot)
+        ]
         record_outcomes(outputs.last("train"), outcomes)
         noted.outcomes(outcomes)
-        append_records(answered, [{"key": decision, "at": now().isoformat(), "why": why}] if decision else [])
+        answered = {decision, *(found.key for found in asked.values())} - {""}
+        note_answered(outputs, sorted(answered), at=now(), why=why)
     runs = {outcome.name: (outcome.result or {}).get("run_id", "") for outcome in outcomes}
     rows = with_runs(load_settings(), train_rows(outcomes), runs, by="hazard")
     facts = [in_seoul(now()), f"{made['rows']:,} rows of {made['features']} features, until {made['observed_until']}"]

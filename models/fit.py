@@ -22,7 +22,7 @@ from models.pyfunc import raw_scores
 from models.refit import refit_forecasts
 from models.risk_model import RiskModel
 from models.split import HOUR, Parts
-from models.train import Ensemble, train
+from models.train import Ensemble, fit_boosters, train
 from models.where import Where
 
 DAY_HOURS = 24.0
@@ -57,7 +57,8 @@ def fit_risk_model(
     districts: Sequence[str] = (),
     learn: Learner = train,
 ) -> Fitted:
-    """Train on `parts.train`, calibrate and set bands on `parts.calibrate`; `parts.test` is not looked at.
+    """Train on `parts.train`, calibrate and set bands on `parts.calibrate`, out of fold where that is a part of it;
+    `parts.test` is not looked at.
 
     Args:
         parts: positions into `labels`.
@@ -70,10 +71,9 @@ def fit_risk_model(
     """
     ensemble = learn(features, labels, parts=parts, config=train_params)
     rows, occurred = labels.rows[parts.calibrate], labels.occurred[parts.calibrate]
-    boosters = ensemble.parsed()
-    raw = raw_scores(boosters, features.values[rows])
-    calibrator = fit_calibrator(raw.mean(axis=0), occurred, method=calibrate_params.method)
-    probability = calibrator.apply(raw.mean(axis=0))
+    raw = _unseen_scores(features, labels, parts=parts, ensemble=ensemble, config=train_params)
+    calibrator = fit_calibrator(raw, occurred, method=calibrate_params.method)
+    probability = calibrator.apply(raw)
     as_of = features.spine.as_of
     days = float((as_of[rows].max() - as_of[rows].min()) / HOUR) / DAY_HOURS + 1 / DAY_HOURS
     fitted_until = as_of[rows].max() + labels.horizon_hours * HOUR
@@ -106,6 +106,23 @@ def fit_risk_model(
     )
     shares = {name: float(gain / total) for name, gain in zip(features.names, ensemble.importance, strict=True)}
     return Fitted(model, ensemble.trees, ensemble.stopped_early, ensemble.unused, shares)
+
+
+def _unseen_scores(
+    features: Features, labels: Labels, *, parts: Parts, ensemble: Ensemble, config: TrainParams
+) -> FloatArray:
+    """(calibration rows,) raw scores by boosters that were not fitted on the row: the ensemble's own where the part is
+    held out, else those of one seed and as many trees, for each fold."""
+    if not parts.folds:
+        return np.asarray(raw_scores(ensemble.parsed(), features.values[labels.rows[parts.calibrate]]).mean(axis=0))
+    one = config.model_copy(update={"seeds": config.seeds[:1]})
+    out = np.empty(len(parts.calibrate))
+    for fold in parts.folds:
+        rows, occurred = labels.rows[fold.train], labels.occurred[fold.train]
+        boosters = fit_boosters(features, rows, occurred, hazard=labels.hazard, trees=ensemble.trees, config=one)
+        forecast = raw_scores(boosters, features.values[labels.rows[fold.test]]).mean(axis=0)
+        out[np.searchsorted(parts.calibrate, fold.test)] = forecast
+    return out
 
 
 def _count_variance(

@@ -3,13 +3,15 @@
 The number of trees comes from early stopping inside the training part: the first seed is fitted on the rows before
 the instant after which the last fifth of the incidents lie, and judged by log loss on the rows after it (with a gap of
 one horizon). Then every seed is fitted on the whole training part with that number of trees. The split is by incidents
-rather than by days because a rare hazard may have none in the last weeks.
+rather than by days because a rare hazard may have none in the last weeks. After a known change (`changed_at`) only the
+rows before it choose the number of trees: no booster that has not seen the change could be judged on what came then.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import UTC
 from typing import Any
 
 import lightgbm as lgb
@@ -69,7 +71,7 @@ def fit_boosters(
 ) -> tuple[lgb.Booster, ...]:
     """One booster a seed of a given size, on given outcomes of spine rows: `train` without the choice of trees."""
     kept = _kept(occurred, config.negative_share)
-    weight, none = _weight(occurred[kept], config), np.zeros(0, dtype=np.int64)
+    weight, none = _weight(occurred[kept], features.spine.as_of[rows[kept]], config), np.zeros(0, dtype=np.int64)
     given = Examples(rows[kept], occurred[kept], weight, before=none, after=none)
     data, _ = _dataset(features, given, hazard=hazard, config=config)
     return tuple(lgb.train(booster_params(config, seed), data, num_boost_round=trees) for seed in config.seeds)
@@ -96,11 +98,12 @@ def examples(spine: Spine, labels: Labels, *, parts: Parts, config: TrainParams)
     _enough_incidents(labels.occurred[parts.train], hazard=labels.hazard, config=config)
     kept = parts.train[_kept(labels.occurred[parts.train], config.negative_share)]
     rows, occurred = labels.rows[kept], labels.occurred[kept]
-    before, after = _stop_rows(spine.as_of[rows], occurred, labels.horizon_hours)
+    as_of = spine.as_of[rows]
+    before, after = _stop_rows(as_of, occurred, labels.horizon_hours, until=_changed_at(config))
     known = min(int(occurred[before].sum()), int(occurred[after].sum())) >= STOP_MIN_INCIDENTS
     if config.early_stopping_rounds == 0 or not known:
         before, after = before[:0], after[:0]
-    return Examples(rows, occurred, _weight(occurred, config), before, after)
+    return Examples(rows, occurred, _weight(occurred, as_of, config), before, after)
 
 
 def _kept(occurred: BoolArray, negative_share: float) -> IntArray:
@@ -110,8 +113,17 @@ def _kept(occurred: BoolArray, negative_share: float) -> IntArray:
     return np.flatnonzero(kept).astype(np.int64)
 
 
-def _weight(occurred: BoolArray, config: TrainParams) -> FloatArray:
-    return np.where(occurred, 1.0, 1.0 / config.negative_share)
+def _weight(occurred: BoolArray, as_of: InstantArray, config: TrainParams) -> FloatArray:
+    level = np.where(occurred, 1.0, 1.0 / config.negative_share)
+    if (change := _changed_at(config)) is None:
+        return level
+    return np.where(as_of >= change, config.weight_since, 1.0) * level
+
+
+def _changed_at(config: TrainParams) -> np.datetime64 | None:
+    if config.changed_at is None:
+        return None
+    return np.datetime64(config.changed_at.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 def _dataset(
@@ -206,11 +218,16 @@ def _choose_trees(data: lgb.Dataset, given: Examples, config: TrainParams) -> in
     return max(1, fitted.best_iteration)
 
 
-def _stop_rows(as_of: InstantArray, occurred: BoolArray, horizon_hours: int) -> tuple[IntArray, IntArray]:
-    when = np.sort(as_of[occurred])
+def _stop_rows(
+    as_of: InstantArray, occurred: BoolArray, horizon_hours: int, *, until: np.datetime64 | None
+) -> tuple[IntArray, IntArray]:
+    usable = np.ones(len(as_of), dtype=bool) if until is None else as_of < until
+    when = np.sort(as_of[occurred & usable])
+    if len(when) == 0:
+        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
     border = when[int(len(when) * (1 - STOP_SHARE))]
     before = np.flatnonzero(as_of <= border - horizon_hours * HOUR)
-    return before.astype(np.int64), np.flatnonzero(as_of > border).astype(np.int64)
+    return before.astype(np.int64), np.flatnonzero(usable & (as_of > border)).astype(np.int64)
 
 
 def _dataset_params(config: TrainParams) -> dict[str, Any]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 
 import numpy as np
 import pandas as pd
@@ -129,10 +129,17 @@ def _window(
         learning_what=realised.learning.what if realised else "",
         recalibrating_z=realised.recalibrating.z if realised else None,
         recalibrating_share=realised.recalibrating.share if realised else 0.0,
+        learning_since=_midnight(realised.learning.since) if realised else "",
+        recalibrating_since=_midnight(realised.recalibrating.since) if realised else "",
         ripe_incidents=performance.ripe_incidents,
         states=states,
         numbers=_numbers(drift, performance, estimated, findings),
     )
+
+
+def _midnight(day: int) -> str:
+    """A day since 1970 as an ISO instant."""
+    return datetime.fromtimestamp(day * 86_400, UTC).isoformat()
 
 
 def _numbers(

@@ -46,7 +46,9 @@ def decide_retrain(
     action, reasons = _wanted(windows, params)
     if action != "nothing" and (held := _held_back(subject, earlier, action, params, at)):
         action, reasons = "nothing", (*reasons, held)
-    return _decision(action, subject, (*reasons, *_unjudged(latest)), at, windows=windows)
+    since = {"retrain": latest.learning_since, "recalibrate": latest.recalibrating_since}.get(action)
+    inputs = {"since": since} if since else {}
+    return _decision(action, subject, (*reasons, *_unjudged(latest)), at, windows=windows, **inputs)
 
 
 def _fault(

@@ -64,11 +64,16 @@ class Score:
 
 @dataclass(frozen=True)
 class Gain:
-    """What a correction brings on days it was not fitted on: a share of the log loss, and z over days."""
+    """What a correction brings on days it was not fitted on: a share of the log loss, and z over days.
+
+    since: the day (days since 1970) from which on it gains most in sum. Before a change the correction costs, after it
+    it gains: so this is when things changed, as far back as the judged days go.
+    """
 
     share: float
     z: float
     what: str
+    since: int
 
 
 @dataclass(frozen=True)
@@ -226,7 +231,7 @@ def _line(odds: FloatArray, occurred: BoolArray) -> tuple[float, float]:
 
 def _learning(judged: Judged, p: FloatArray, recalibrated: FloatArray, days: IntArray) -> Gain:
     """The group whose own factors gain most beyond the line."""
-    best = Gain(0.0, 0.0, "nothing")
+    best = Gain(0.0, 0.0, "nothing", int(days.min()))
     for name, codes in judged.groups.items():
         better = _cross_fitted_factors(recalibrated, judged.occurred, codes, days)
         gain = _gain(recalibrated, better, judged.occurred, days, what=name)
@@ -251,7 +256,14 @@ def _cross_fitted_factors(p: FloatArray, occurred: BoolArray, codes: IntArray, d
 def _gain(before: FloatArray, after: FloatArray, occurred: BoolArray, days: IntArray, *, what: str) -> Gain:
     loss = _loss(before, occurred)
     gained = loss - _loss(after, occurred)
-    return Gain(float(gained.mean() / loss.mean()), _z_over_days(gained, days), what)
+    return Gain(float(gained.mean() / loss.mean()), _z_over_days(gained, days), what, _since(gained, days))
+
+
+def _since(gained: FloatArray, days: IntArray) -> int:
+    """The first day of the stretch up to the last one that gains most: the change of a cumulative sum (Page 1954)."""
+    there, slot = np.unique(days, return_inverse=True)
+    ahead = np.cumsum(np.bincount(slot, weights=gained)[::-1])[::-1]
+    return int(there[int(np.argmax(ahead))])
 
 
 def _z_over_days(values: FloatArray, days: IntArray, *, least_variance: float = 0.0) -> float:

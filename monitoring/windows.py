@@ -17,7 +17,8 @@ class Window:
 
     version: of the champion; empty without one. drift_share: of its importance in features that moved; None where
     that could not be judged. gate_faults: columns that did not pass. learning_z, recalibrating_z: what a retraining or
-    a recalibration would gain, in standard errors; None while labels are not ripe. states: part -> why it could not be
+    a recalibration would gain, in standard errors; None while labels are not ripe. learning_since, recalibrating_since:
+    ISO instants from which on it gains, which is when the change was. states: part -> why it could not be
     judged. numbers: for the time series.
     """
 
@@ -34,6 +35,8 @@ class Window:
     learning_what: str = ""
     recalibrating_z: float | None = None
     recalibrating_share: float = 0.0
+    learning_since: str = ""
+    recalibrating_since: str = ""
     ripe_incidents: int = 0
     states: Mapping[str, str] = field(default_factory=dict)
     numbers: Mapping[str, float] = field(default_factory=dict)

@@ -9,6 +9,7 @@ import polars as pl
 
 from contracts.results import FloatArray
 from flows.artefacts import load_features
+from flows.asked import Asked
 from flows.attainable import attainable, true_risk
 from flows.compute import computing
 from flows.documents import read_json, write_json
@@ -21,9 +22,9 @@ from flows.settings import Settings
 Summary = dict[str, Any]
 
 
-def train(settings: Settings, name: str, hazard: str) -> Summary:
+def train(settings: Settings, name: str, hazard: str, *, asked: Asked | None = None) -> Summary:
     """Fit on the training part and calibrate; saved as text and JSON."""
-    outputs, given = outputs_of(settings, name), load_material(settings, name, hazard)
+    outputs, given = outputs_of(settings, name), load_material(settings, name, hazard, asked=asked)
     with computing(given.params.compute, sees=settings.state) as compute:
         fitted = fit(given, learn=compute.learner(partial(load_features, outputs.features)))
     fitted.model.save(outputs.model(hazard))
@@ -32,13 +33,13 @@ def train(settings: Settings, name: str, hazard: str) -> Summary:
     return {"hazard": hazard, **shown}
 
 
-def evaluate(settings: Settings, name: str, hazard: str) -> Summary:
+def evaluate(settings: Settings, name: str, hazard: str, *, asked: Asked | None = None) -> Summary:
     """Judge the trained model and its baselines on the untouched test part: numbers, and pictures."""
     from models.evaluation import evaluate as judge
     from models.plots import plot_all
     from models.risk_model import RiskModel
 
-    outputs, given = outputs_of(settings, name), load_material(settings, name, hazard)
+    outputs, given = outputs_of(settings, name), load_material(settings, name, hazard, asked=asked)
     model = RiskModel.load(outputs.model(hazard))
     trial = judge_rows(model, given)
     evaluation = judge(trial.probability, trial.judged, baselines=trial.baselines, params=given.params.evaluate)

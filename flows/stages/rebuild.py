@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any
 from contracts.errors import BadSource, NotFound
 from flows.artefacts import load_features, load_training_set
 from flows.compute import Here, computing
-from flows.material import fit, git_revision, lock_digest, material_of
+from flows.material import Material, fit, git_revision, lock_digest, material_of
 from flows.places import outputs_of
 from flows.settings import Settings
 from flows.stages.data import write_training_set
+from flows.stages.recalibrate import recalibrated
 from flows.tracking import tracking_of
 
 if TYPE_CHECKING:
     from models.rebuilt import FileComparison
-    from models.registry import Entry
+    from models.registry import Entry, Version
     from models.risk_model import RiskModel
 
 
@@ -45,22 +46,40 @@ def rebuild(settings: Settings, model_name: str, number: str) -> Rebuilt:
             this code; the store's history is another.
     """
     from models.rebuilt import compare_models
-    from models.registry import find_version, load_version, read_entry
+    from models.registry import find_version, load_version
     from models.registry.versions import fetch_model
 
     tracking = tracking_of(settings)
     version = find_version(tracking, model_name, number)
-    entry, registered = read_entry(tracking, version), load_version(tracking, version)
+    then = load_version(tracking, version).provenance
     with tempfile.TemporaryDirectory(prefix="foresafe-rebuild-") as folder:
         scratch = Path(folder)
-        made = _made_again(settings, entry, registered, scratch, where=version.label)
+        made = _made_again(settings, version, scratch)
         before = fetch_model(tracking, version, scratch)
         files = compare_models(before, made.save(scratch / "rebuilt"))
-    return Rebuilt(files, tuple(_warnings(settings, registered.provenance, made.provenance)))
+    return Rebuilt(files, tuple(_warnings(settings, then, made.provenance)))
 
 
-def _made_again(settings: Settings, entry: Entry, registered: RiskModel, scratch: Path, *, where: str) -> RiskModel:
-    """Through files, as the stages do it. What only the first making could know (its revision) is taken over."""
+def _made_again(settings: Settings, version: Version, scratch: Path) -> RiskModel:
+    """A recalibrated version begins with the one that it came from, made again too. What only the first making could
+    know (its revision) is taken over."""
+    from models.registry import find_version, load_version, read_entry
+
+    tracking = tracking_of(settings)
+    entry, registered = read_entry(tracking, version), load_version(tracking, version)
+    base = None
+    if of := registered.provenance.get("recalibrated_from"):
+        before = find_version(tracking, version.name, of["version"])
+        base = _made_again(settings, before, scratch), before
+    given = _material_again(settings, entry, registered, scratch, where=version.label)
+    if base:
+        return recalibrated(*base, given)
+    with computing(entry.params.compute, sees=scratch) as compute:
+        return fit(given, learn=compute.learner(partial(load_features, scratch / "features"))).model
+
+
+def _material_again(settings: Settings, entry: Entry, registered: RiskModel, scratch: Path, *, where: str) -> Material:
+    """Through files, as the stages do it."""
     from features import spec_hash
     from flows.history import History
 
@@ -92,11 +111,7 @@ def _made_again(settings: Settings, entry: Entry, registered: RiskModel, scratch
         )
     hazard = registered.hazard
     training = load_training_set(scratch / "features", (hazard,))
-    given = material_of(
-        training, hazard, pilot=entry.pilot, params=entry.params, provenance=dict(registered.provenance)
-    )
-    with computing(entry.params.compute, sees=scratch) as compute:
-        return fit(given, learn=compute.learner(partial(load_features, scratch / "features"))).model
+    return material_of(training, hazard, pilot=entry.pilot, params=entry.params, provenance=dict(registered.provenance))
 
 
 def _warnings(settings: Settings, then: Any, made: Any) -> Iterator[str]:

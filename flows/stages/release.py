@@ -12,14 +12,16 @@ import numpy as np
 from contracts.errors import BadSource, BadTable, ForesafeError
 from contracts.results import Decision, FloatArray, IntArray
 from contracts.worth import read_worth
+from flows.asked import Asked
 from flows.documents import read_json, write_json
 from flows.evidence import surroundings
 from flows.judging import read_evaluation
-from flows.material import Material, judge_rows, load_material
+from flows.material import Material, judge_rows, load_material, untouched_by
 from flows.outputs import Outputs
 from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
 from flows.stages.learn import evaluate, train
+from flows.stages.recalibrate import recalibrate
 from flows.stages.reference import keep_reference
 from flows.tracking import tracking_of
 
@@ -33,13 +35,13 @@ Summary = dict[str, Any]
 GOLDEN_ROWS = 50
 
 
-def track(settings: Settings, name: str, hazard: str) -> Summary:
+def track(settings: Settings, name: str, hazard: str, *, asked: Asked | None = None) -> Summary:
     """Log the trained and judged model as an MLflow run: parameters, metrics, plots, provenance, and the reference
     that it will be monitored against. Releases nothing."""
     from models.evaluation import flat_metrics
     from models.registry import log_training_run, registered_name
 
-    outputs, given = outputs_of(settings, name), load_material(settings, name, hazard)
+    outputs, given = outputs_of(settings, name), load_material(settings, name, hazard, asked=asked)
     run_id = log_training_run(
         tracking_of(settings),
         experiment=name,
@@ -55,7 +57,7 @@ def track(settings: Settings, name: str, hazard: str) -> Summary:
     return {"hazard": hazard, "run_id": run_id}
 
 
-def release(settings: Settings, name: str, hazard: str, *, now: datetime) -> Summary:
+def release(settings: Settings, name: str, hazard: str, *, now: datetime, asked: Asked | None = None) -> Summary:
     """Publish the tracked model as challenger, decide on untouched rows against the champion, move the alias or not.
 
     A run whose version already is the champion was released before: that decision is returned, and nothing is done.
@@ -68,7 +70,7 @@ def release(settings: Settings, name: str, hazard: str, *, now: datetime) -> Sum
     run_id = read_json(outputs.run(hazard), made_by="track")["run_id"]
     if before := _released_before(tracking, model_name, run_id):
         return _summarise(outputs, hazard, *before, champion=True)
-    given = load_material(settings, name, hazard)
+    given = load_material(settings, name, hazard, asked=asked)
     fitted = _load_fitted(outputs, hazard)
     decision = _decide(settings, name, given, fitted.model, model_name=model_name, now=now)
     if given.params.release == "manual":
@@ -117,8 +119,10 @@ def _decide(
 ) -> Decision:
     from models.promote import decide_promotion
 
-    trial = judge_rows(model, given)
     rival = _champion(settings, given, name=model_name)
+    if rival.model is not None:
+        given = untouched_by(rival.model, given)
+    trial = judge_rows(model, given)
     decision = decide_promotion(
         _contender(model, trial.probability, name=f"{model_name} (new)"),
         None
@@ -187,17 +191,21 @@ def _golden(given: Material) -> IntArray:
     return picked
 
 
-def learn_and_release(settings: Settings, name: str, hazard: str, *, clock: Callable[[], datetime]) -> Summary:
-    """`train`, `evaluate`, `track` and `release` of one hazard, one after the other: a challenger from nothing.
+def learn_and_release(
+    settings: Settings, name: str, hazard: str, *, clock: Callable[[], datetime], asked: Asked | None = None
+) -> Summary:
+    """`train`, `evaluate`, `track` and `release` of one hazard, one after the other: a challenger from nothing, or
+    from today's champion where a recalibration was asked for.
 
     clock: asked when the training is over, so that the record has decisions in their order.
     What stops it (too few incidents, a model that does not load in a fresh process) is recorded as a refusal as well.
     """
     try:
-        train(settings, name, hazard)
-        judged = evaluate(settings, name, hazard)
-        tracked = track(settings, name, hazard)
-        return {**judged, **tracked, **release(settings, name, hazard, now=clock())}
+        learn = recalibrate if asked and asked.kind == "recalibrate" else train
+        learn(settings, name, hazard, asked=asked)
+        judged = evaluate(settings, name, hazard, asked=asked)
+        tracked = track(settings, name, hazard, asked=asked)
+        return {**judged, **tracked, **release(settings, name, hazard, now=clock(), asked=asked)}
     except ForesafeError as refusal:
         from models.registry import registered_name, save_refusal
 

@@ -12,6 +12,7 @@ import numpy as np
 
 from contracts.errors import ForesafeError, NotEnoughData
 from contracts.results import Decision
+from flows.asked import DECISIONS
 from flows.outputs import Outputs
 from flows.places import hazard_names, outputs_of, params_of, pilot_of
 from flows.records import append_records, read_records
@@ -26,7 +27,7 @@ if TYPE_CHECKING:
     from monitoring.windows import Window
 
 Summary = dict[str, Any]
-WINDOWS, DECISIONS, PAGE = "windows.jsonl", "decisions.jsonl", "report.html"
+WINDOWS, PAGE = "windows.jsonl", "report.html"
 
 
 def monitor(

@@ -11,11 +11,12 @@ import pytest
 from deltalake import DeltaTable
 
 from contracts.errors import BadSource
+from flows.records import append_records
 from flows.settings import load_settings
 from flows.stages import release, score
 from flows.stages.rebuild import rebuild
 from ingest.store import Store
-from models.registry import Tracking, champion_version, find_version, history
+from models.registry import Tracking, champion_version, find_version, history, load_version
 from tests.integration.small_city import SHORT, copy_city, foresafe, make_champion
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
@@ -137,6 +138,42 @@ def test_a_champion_that_does_not_load_refuses_and_stays(city: Path) -> None:
     (event,) = [event for event in history(tracking(city), MODEL) if event.at == at and event.kind == "refuse"]
     assert "SHA-256 differs" in event.words
     assert f"foresafe rollback {MODEL}" in event.words
+
+
+def twice_as_many(store: Store, *, days: int) -> datetime:
+    """Every incident of the last days happens a second time, one day later; since when, is returned."""
+    incidents = store.read("incidents")
+    since = incidents["known_at"].max() - timedelta(days=days)
+    more = incidents.filter(pl.col("occurred_at").is_between(since, incidents["known_at"].max() - timedelta(days=2)))
+    day = timedelta(days=1)
+    more = more.with_columns(
+        pl.col("incident_id") + "-again", pl.col("occurred_at") + day, pl.col("known_at") + day, batch=pl.lit("again")
+    )
+    assert store.commit("incidents", more, batches=["again"], at=datetime(2026, 1, 16, tzinfo=UTC))
+    return since
+
+
+def test_a_recalibration_that_was_asked_for_is_judged_recorded_and_made_again(city: Path) -> None:
+    """The champion's boosters at another level, in a version of its own. So few incidents do not convince the gate: the
+    champion stays, and the same decision is not answered twice."""
+    before = champion_version(tracking(city), MODEL)
+    assert before is not None
+    since = twice_as_many(Store(city / "var" / "store" / "ulsan"), days=24)
+    reasons, key = ["a recalibration would save 3.0 % of the log loss"], f"{MODEL}|{before.version}|now"
+    record = {"kind": "recalibrate", "subject": MODEL, "reasons": reasons, "decided_at": "2025-07-01T00:00:00+00:00"}
+    monitor = city / "var" / "monitor" / "ulsan"
+    append_records(monitor / "decisions.jsonl", [{**record, "inputs": {"since": since.isoformat()}, "key": key}])
+    text = said(city, "train", "ulsan", "--asked", "--direct")
+    assert "not released. 14 rows with an incident, needed 20" in text, text
+    after = find_version(tracking(city), MODEL, "3")
+    was, now = (load_version(tracking(city), version) for version in (before, after))
+    assert now.boosters == was.boosters
+    assert now.calibrator != was.calibrator
+    assert now.provenance["recalibrated_from"]["version"] == before.version
+    assert now.provenance["asked"]["decision"] == key
+    assert "equal, byte for byte" in said(city, "rebuild", MODEL, after.version)
+    assert "train ulsan: none" in said(city, "train", "ulsan", "--asked", "--direct")
+    assert champion_version(tracking(city), MODEL) == before
 
 
 def test_what_the_store_or_the_registry_lost_is_refused(city: Path) -> None:

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
+from zoneinfo import ZoneInfo
 
 import numpy as np
 import pytest
@@ -10,8 +12,8 @@ from contracts.params import TrainParams
 from contracts.results import Features, Labels
 from models.pyfunc import raw_scores, sigmoid
 from models.split import Parts
-from models.train import train
-from tests.synthetic_risk import SMALL_TRAIN, city, walk
+from models.train import examples, train
+from tests.synthetic_risk import FIRST, SMALL_TRAIN, city, walk
 
 
 def small(incidents: int | None = None) -> tuple[Features, Labels, Parts]:
@@ -106,3 +108,36 @@ def test_a_sample_of_the_quiet_rows_keeps_the_level() -> None:
     ensemble = train(features, labels, parts=parts, config=config)
     risk = sigmoid(raw_scores(ensemble.parsed(), features.values).mean(axis=0))
     assert risk.mean() == pytest.approx(labels.occurred.mean(), rel=0.1)
+
+
+def test_after_a_change_new_rows_count_more_and_old_ones_choose_the_size() -> None:
+    features, labels, parts = small()
+    change = np.datetime64("2026-02-20T00:00", "us")
+    config = TrainParams(changed_at=datetime(2026, 2, 20, 9, tzinfo=ZoneInfo("Asia/Seoul")), weight_since=20.0)
+    given = examples(features.spine, labels, parts=parts, config=config)
+    as_of = features.spine.as_of[given.rows]
+    assert set(given.weight[as_of >= change]) == {20.0}
+    assert set(given.weight[as_of < change]) == {1.0}
+    assert as_of[given.before].max() < as_of[given.after].min()
+    assert as_of[given.after].max() < change
+    assert given.occurred[given.after].sum() == pytest.approx(0.2 * given.occurred[as_of < change].sum(), abs=2)
+
+
+def test_a_feature_that_reads_otherwise_since_ten_days_is_learnt() -> None:
+    """Without the weight the many rows before the change outvote the few since."""
+    town = city(assets=20, days=80, seed=8)
+    change = FIRST + np.timedelta64(60, "D")
+    late = town.features.spine.as_of >= change
+    values = town.features.values.copy()
+    values[late, 2] = 200 - values[late, 2]  # the gauge is read the other way round
+    features = replace(town.features, values=values)
+    train_rows = np.flatnonzero(town.features.spine.as_of < FIRST + np.timedelta64(70, "D"))
+    parts = Parts(train_rows, train_rows[:0], train_rows[:0])
+    at = {"changed_at": datetime(2026, 3, 2, tzinfo=UTC)}
+    rows = np.flatnonzero(town.features.spine.as_of >= FIRST + np.timedelta64(70, "D"))
+    loss = {}
+    for weight in (1.0, 10.0):
+        config = SMALL_TRAIN.model_copy(update={**at, "weight_since": weight})
+        raw = raw_scores(train(features, town.labels, parts=parts, config=config).parsed(), values[rows]).mean(axis=0)
+        loss[weight] = np.logaddexp(0, np.where(town.labels.occurred[rows], -raw, raw)).mean()
+    assert loss[10.0] < 0.97 * loss[1.0], loss

@@ -69,6 +69,15 @@ def test_a_level_alone_is_recalibrated() -> None:
     assert "a recalibration would save 2.0%" in decision.reasons[0]
 
 
+def test_what_is_asked_for_says_since_when() -> None:
+    day = "2026-02-20T00:00:00+00:00"
+    (*_, last) = run([replace(LINE, recalibrating_since=day, learning_since="2026-01-01T00:00:00+00:00")] * 3)
+    assert (last.kind, last.inputs["since"]) == ("recalibrate", day)
+    (*_, last) = run([replace(LEARN, learning_since=day)] * 3)
+    assert (last.kind, last.inputs["since"]) == ("retrain", day)
+    assert "since" not in run([replace(QUIET, learning_since=day)])[0].inputs
+
+
 def test_retraining_comes_before_recalibrating() -> None:
     assert run([replace(LINE, learning_z=6.0, learning_share=0.03)] * 3)[-1].kind == "retrain"
 

@@ -71,6 +71,24 @@ def test_a_level_that_doubled_is_a_matter_of_recalibration() -> None:
     )
 
 
+def changed_on(judged: Judged, changed: Judged, day: int) -> Judged:
+    """The first until a day of its own, then the second."""
+    later = np.arange(len(judged.occurred)) >= day * 24 * ASSETS
+    return replace(judged, occurred=np.where(later, changed.occurred, judged.occurred))
+
+
+@pytest.mark.parametrize("day", [6, 14, 20])
+def test_the_day_of_a_change_is_found(day: int) -> None:
+    """To within three days, for a level and for a law; a gain from the first day on says so."""
+    level = forecasts(2, truth=lambda odds, asset, gas: odds + 0.9)
+    law = forecasts(2, truth=lambda odds, asset, gas: odds + np.where(asset < 8, 1.8, -0.4))
+    first = int(np.datetime64("2025-03-01").astype(np.int64))
+    quiet = forecasts(2)
+    assert measured(changed_on(quiet, level, day)).recalibrating.since - first == pytest.approx(day, abs=3)
+    assert measured(changed_on(quiet, law, day)).learning.since - first == pytest.approx(day, abs=3)
+    assert measured(level).recalibrating.since - first <= 3
+
+
 def test_a_law_that_changed_for_some_assets_is_a_matter_of_retraining() -> None:
     found = measured(forecasts(1, truth=lambda odds, asset, gas: odds + np.where(asset < 8, 1.6, -0.4)))
     assert found.learning.z > PARAMS.loss_z
