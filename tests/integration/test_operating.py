@@ -221,13 +221,13 @@ def test_a_training_links_to_its_mlflow_run(platform: Platform, trained: Any) ->
 
 
 def test_the_history_is_replayed_by_its_deployment(platform: Platform, trained: Any) -> None:
-    """What the training built is enough for one month."""
+    """What the training built reaches into two months."""
     platform.start("backtest/ulsan-monthly", pilot="ulsan")
     until(lambda: ended(platform, "backtest/ulsan-monthly"))
     (run,) = platform.runs("backtest/ulsan-monthly")
     assert run["state_name"] == "Completed", run["state"]["message"]
     (row,) = json.loads(platform.artifact("skill-ulsan")["data"])
-    assert (row["hazard"], row["months"]) == ("traffic_accident", 1)
+    assert (row["hazard"], row["months"]) == ("traffic_accident", 2)
     link = platform.addresses["Pages"] + "/backtest/ulsan/index.html"
     assert f"[index.html]({link})" in platform.artifact("backtest-ulsan")["data"]
     assert answers(link)
