@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def trailing(view: View, choice: FeatureChoice) -> Iterator[Column]:
                 words = f", {STAT_WORDS[stat]} of the last {hours} h"
                 info = _metric_info(view, choice, metric, f"_{stat}_{hours}h", words, _window(hours), hours)
                 info = replace(info, unit="") if stat == "count" else info
-                yield info, view.window(metric, stat, hours=hours)
+                yield info, partial(view.window, metric, stat, hours=hours)
 
 
 @feature("hourly", uses=("metrics", "windows_hours", "stats"))
@@ -44,7 +45,7 @@ def hourly(view: View, choice: FeatureChoice) -> Iterator[Column]:
                     words = f", {STAT_WORDS[stat]} hourly {STAT_WORDS[own]} of {hours} h"
                     uses = f"{_window(hours)}, hour by hour"
                     info = _metric_info(view, choice, metric, f"_{own}_1h_{stat}_{hours}h", words, uses, hours)
-                    yield info, view.hourly_window(metric, own, stat, hours=hours)
+                    yield info, partial(view.hourly_window, metric, own, stat, hours=hours)
 
 
 @feature("hourly_change", uses=("metrics", "windows_hours", "stats"))

@@ -57,19 +57,27 @@ class View:
         """Wall-clock facts of the hour that begins at T + ahead."""
         return LocalTime(self.hours + ahead, self.pilot.timezone, self.pilot.country, self.pilot.subdivision)
 
-    def window(self, metric: str, stat: str, *, hours: int, ago: int = 0) -> Float32Array:
-        """(T, A) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading."""
-        self._ask(metric, (stat,), ago + hours)
-        values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
-        return self._at_assets(metric, values)
+    def window(
+        self, metric: str, stat: str, *, hours: int, ago: int = 0, out: Float32Array | None = None
+    ) -> Float32Array:
+        """(T, A) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading.
 
-    def hourly_window(self, metric: str, hourly: str, stat: str, *, hours: int, ago: int = 0) -> Float32Array:
-        """(T, A) mean or max, over the hours of (T - ago - hours, T - ago] with readings, of their mean, max or std."""
+        out: where to write it, else a new array.
+        """
+        self._ask(metric, (stat,), ago + hours)
+        return self._at_assets(metric, self.trails[metric], stat, hours, ago, out)
+
+    def hourly_window(
+        self, metric: str, hourly: str, stat: str, *, hours: int, ago: int = 0, out: Float32Array | None = None
+    ) -> Float32Array:
+        """(T, A) mean or max, over the hours of (T - ago - hours, T - ago] with readings, of their mean, max or std.
+
+        out: where to write it, else a new array.
+        """
         self._ask(metric, HOURLY_STATS, ago + hours)
         if metric not in self._hourly:
             self._hourly[metric] = hourly_trails(self.trails[metric])
-        values = self._hourly[metric][hourly].window(stat, hours=self.hours, window=hours, offset=ago)
-        return self._at_assets(metric, values)
+        return self._at_assets(metric, self._hourly[metric][hourly], stat, hours, ago, out)
 
     def _ask(self, metric: str, stats: tuple[str, ...], hours: int) -> None:
         """Note what is looked at, and refuse to look at what is not there.
@@ -89,7 +97,7 @@ class View:
 
     def attribute(self, metric: str) -> Float32Array:
         """(T, A) the newest known value of a static metric, however old."""
-        return self._at_assets(metric, newest(self.trails[metric], self.hours))
+        return self._spread(metric, newest(self.trails[metric], self.hours))
 
     @cached_property
     def _own(self) -> frozenset[str]:
@@ -98,7 +106,18 @@ class View:
             name for name, source in self.sources.items() if np.array_equal(source, np.arange(self.trails[name].assets))
         )
 
-    def _at_assets(self, metric: str, values: Float32Array) -> Float32Array:
+    def _at_assets(
+        self, metric: str, trail: Trail, stat: str, hours: int, ago: int, out: Float32Array | None
+    ) -> Float32Array:
+        if metric in self._own:
+            return trail.window(stat, hours=self.hours, window=hours, offset=ago, out=out)
+        values = self._spread(metric, trail.window(stat, hours=self.hours, window=hours, offset=ago))
+        if out is None:
+            return values
+        out[...] = values
+        return out
+
+    def _spread(self, metric: str, values: Float32Array) -> Float32Array:
         """From one column a source to one column an asset."""
         source = self.sources[metric]
         if metric in self._own:
