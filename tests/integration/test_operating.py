@@ -13,7 +13,9 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,6 +23,8 @@ from typing import Any
 import pytest
 
 from flows.server import answers
+from tests.integration.moving_town import CHANGED, FIRST, SEEN, TRAINED, Town, make_town, with_town
+from tests.integration.moving_town import MODEL as TOWN_MODEL
 from tests.integration.small_city import ROOT, environment, foresafe
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
@@ -51,7 +55,7 @@ class Platform:
             f"{self.addresses['Prefect']}/api/{path}", data, {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.load(reply)
+            return json.loads(reply.read() or "null")
 
     def runs(self, deployment: str) -> list[Any]:
         """Runs that are more than planned, oldest first."""
@@ -67,6 +71,16 @@ class Platform:
         found = self.ask("artifacts/latest/filter", {"artifacts": {"key": {"any_": [key]}}})
         (artifact,) = found
         return artifact
+
+    @contextmanager
+    def time_passes(self, deployment: str) -> Iterator[None]:
+        """In this block the server starts a paused deployment by its own schedule; afterwards it is idle."""
+        (found,) = self.ask("deployments/filter", self._named(deployment))
+        self.ask(f"deployments/{found['id']}/resume_deployment", {})
+        yield
+        self.ask(f"deployments/{found['id']}/pause_deployment", {})
+        at_work = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}, **self._named(deployment)}
+        until(lambda: not self.ask("flow_runs/filter", at_work))
 
     @staticmethod
     def _named(deployment: str) -> dict[str, Any]:
@@ -133,8 +147,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory, webhook: tuple[str, list[
     shutil.copytree(ROOT / "pilots" / "ulsan", home / "pilots" / "ulsan")
     (home / "pilots" / "ulsan" / "params.yaml").unlink(missing_ok=True)
     (home / "params.yaml").write_text(PARAMS, encoding="utf-8")
-    shutil.copy(ROOT / "prefect.yaml", home)
-    for command in (["simulate"], ["ingest", "ulsan", "--direct"]):
+    make_town(home)
+    (home / "prefect.yaml").write_text(with_town((ROOT / "prefect.yaml").read_text(encoding="utf-8")), encoding="utf-8")
+    town = [["ingest", "town", "--direct"], ["train", "town", "--direct"]]
+    for command in (["simulate"], ["ingest", "ulsan", "--direct"], *town):
         done = foresafe(*command, home=home)
         assert done.returncode == 0, done.stderr
     url, heard = webhook
@@ -161,12 +177,12 @@ def emit(platform: Platform, event: str, *reasons: str) -> None:
     )
 
 
-def decided(platform: Platform) -> list[tuple[str, str]]:
-    """(kind, by) of every decision about the model, as the MLflow server shows them."""
+def decided(platform: Platform, model: str = MODEL) -> list[tuple[str, str]]:
+    """(kind, by) of every decision about a model, as the MLflow server shows them."""
     where = platform.addresses["MLflow"] + "/api/2.0/mlflow"
     with urllib.request.urlopen(f"{where}/model-versions/search", timeout=30) as reply:
         versions = json.load(reply).get("model_versions", [])
-    tags = [tag for version in versions if version["name"] == MODEL for tag in version.get("tags", [])]
+    tags = [tag for version in versions if version["name"] == model for tag in version.get("tags", [])]
     found = [json.loads(tag["value"]) for tag in tags if tag["key"].startswith("decided.")]
     return [(decision["kind"], decision["by"]) for decision in found]
 
@@ -258,6 +274,41 @@ def test_the_worker_logs_with_run_ids(platform: Platform, trained: Any) -> None:
     lines = (platform.home / "var" / "worker" / "server.log").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines if line.startswith("{")]
     assert trained["id"] in {record.get("flow_run_id") for record in records}
+
+
+def an_hour_passes(platform: Platform, town: Town, *, until_day: int) -> None:
+    """Ingest comes by its schedule, and then monitoring by its own."""
+    before = ended(platform, "ingest/town-ingest").count("Completed")
+    with platform.time_passes("ingest/town-ingest"):
+        until(lambda: ended(platform, "ingest/town-ingest").count("Completed") > before)
+    with platform.time_passes("monitor/town-monitor"):
+        until(lambda: town.decisions(day=until_day))
+
+
+def test_a_drift_in_the_shared_files_ends_in_a_new_champion_and_a_season_does_not(platform: Platform) -> None:
+    """Files come; ingest and monitoring are scheduled, and the decision's event starts the training. Nobody starts a
+    run, emits an event or moves an alias."""
+    town = Town(platform.home)
+    assert decided(platform, TOWN_MODEL) == [("promote", "the gate")]
+    town.share(TRAINED, CHANGED)
+    an_hour_passes(platform, town, until_day=CHANGED)
+    assert {decision["kind"] for decision in town.decisions()} == {"nothing"}
+    assert "the forecasts hold" in town.decisions(day=CHANGED)[0]["reasons"][0]
+
+    town.share(CHANGED, SEEN)
+    an_hour_passes(platform, town, until_day=SEEN)
+    until(lambda: ended(platform, "train/town-train"))
+    (run,) = platform.runs("train/town-train")
+    assert run["state_name"] == "Completed", run["state"]["message"]
+    (asked,) = [decision for decision in town.decisions() if decision["kind"] == "retrain"]
+    assert run["parameters"]["decision"] == asked["key"]
+    assert "could be learnt from age" in run["parameters"]["why"]
+    late = datetime.fromisoformat(asked["inputs"]["since"]) - (FIRST + timedelta(days=CHANGED))
+    assert timedelta(0) <= late <= timedelta(days=4), "as far back as the judged days go"
+    assert decided(platform, TOWN_MODEL) == [("promote", "the gate")] * 2
+    assert "version 2, since" in foresafe("history", TOWN_MODEL, home=platform.home).stdout
+    rebuilt = foresafe("rebuild", TOWN_MODEL, "2", home=platform.home)
+    assert "equal, byte for byte" in rebuilt.stdout, "its cut in time is in its entry" + rebuilt.stdout + rebuilt.stderr
 
 
 def test_only_pages_are_served_and_their_links_work(platform: Platform) -> None:
