@@ -21,7 +21,7 @@ from contracts.results import BoolArray, IntArray
 from features import kernels
 from features.hours import ceil_hour
 from features.kernels import NEVER
-from features.readings import STATS, Layer, Rows, Scale, Trail, attribute_trail
+from features.readings import NO_READINGS, STATS, Layer, Rows, Scale, Trail, attribute_trail
 from features.versions import in_force
 
 MAX_LAG = 255
@@ -117,7 +117,12 @@ def build_trails(coded: Coded, wanted: Mapping[str, Wanted], *, first_bin: int, 
         for name, want in wanted.items()
         if want.limits.static
     }
-    return trails | (_Pass(coded, moving, first_bin, last_bin - first_bin + 1).trails() if moving else {})
+    if len(coded):
+        return trails | (_Pass(coded, moving, first_bin, last_bin - first_bin + 1).trails() if moving else {})
+    return trails | {
+        name: Trail(len(want.assets), first_bin, Scale.of(want.limits), (), NO_READINGS, want.stats)
+        for name, want in moving.items()
+    }
 
 
 class _Pass:
@@ -134,10 +139,11 @@ class _Pass:
         self.asset_of = np.stack([_positions(coded.assets, assets) for assets in universes])
         self.kept = np.array([[stat in want.stats for stat in KEPT] for want in wanted.values()])
         self.sample = _sample(coded)
-        self.layer_of, self.layers = self._usual_lags()
+        layer_of, self.layers = self._usual_lags()
         sizes = self.widths * bins
         self.seen_start = np.concatenate([[0], np.cumsum(sizes)])
         self.layer_start = np.concatenate([[0], np.cumsum([sizes[m] for m, _ in self.layers])]).astype(np.int64)
+        self.starts = np.where(layer_of < 0, -1, self.layer_start[layer_of])[self.metric_of]
 
     def _usual_lags(self) -> tuple[IntArray, list[tuple[int, int]]]:
         """(metrics, lags) -> layer or -1, and each layer's (metric, lag). Any choice gives the same features."""
@@ -154,7 +160,8 @@ class _Pass:
         return layer_of, layers
 
     def trails(self) -> dict[str, Trail]:
-        dense, size = self._empty(), int(self.seen_start[-1])
+        # large blocks without layers of their own come in large pages, and only what is filled costs memory
+        dense, size = _Dense.unfilled(int(self.layer_start[-1])), int(self.seen_start[-1])
         seen, crowded = np.zeros(size, np.uint64), np.zeros(size, bool)
         cuts = self._shares()
         with ThreadPoolExecutor(THREADS) as pool:
@@ -165,13 +172,6 @@ class _Pass:
             build = partial(self._trail, dense, self.coded.take(sparse))
             return dict(zip(self.names, pool.map(build, range(len(self.names))), strict=True))
 
-    def _empty(self) -> _Dense:
-        """Only what somebody will ask for is filled, so that the rest costs no memory."""
-        dense = _Dense.unfilled(int(self.layer_start[-1]))
-        for layer, (m, _) in enumerate(self.layers):
-            dense.clear(slice(self.layer_start[layer], self.layer_start[layer + 1]), only=self.kept[m])
-        return dense
-
     def _shares(self) -> list[int]:
         """Bins at which the threads' shares begin and end: each about as many rows, and no bin that two write to."""
         seen_bins = np.clip(ceil_hour(self.sample.observed) - self.first_bin, 0, self.bins)
@@ -179,18 +179,30 @@ class _Pass:
         return [0, *inner.astype(int).tolist(), self.bins]
 
     def _bin(self, start: int, stop: int, dense: _Dense, seen: npt.NDArray[np.uint64], crowded: BoolArray) -> IntArray:
-        limits = [want.limits for want in self.wanted.values()]
+        for layer, (m, _) in enumerate(self.layers):  # only what somebody will ask for
+            first, width = self.layer_start[layer], self.widths[m]
+            dense.clear(slice(first + start * width, first + stop * width), only=self.kept[m])
         meaning = (
-            self.metric_of, self.asset_of, self.universe, self.widths, np.array([x.low for x in limits]),
-            np.array([x.high for x in limits]), np.array([s.middle for s in self.scales]),
-            np.array([s.fine for s in self.scales]), np.array([s.coarse for s in self.scales]), self.kept,
-            self.layer_of, self.layer_start, self.seen_start, self.first_bin, self.bins, seen, crowded,
+            self._by_code(), self.asset_of, self.starts, self.first_bin, self.bins, seen, crowded,
             *vars(dense).values(),
         )  # fmt: skip
         sparse, found = np.empty(len(self.coded), np.int64), 0
         for chunk, first_row in zip(self.coded.chunks, self.coded.starts, strict=False):
             found = kernels.bin_rows(first_row, *vars(chunk).values(), start, stop, *meaning, sparse, found)
         return sparse[:found].copy()
+
+    def _by_code(self) -> npt.NDArray[np.void]:
+        """(metric codes,) of BINNED. A code that nobody wants has whatever the last metric has."""
+        known = np.zeros(len(self.names), kernels.BINNED)
+        limits = [want.limits for want in self.wanted.values()]
+        known["low"], known["high"] = [x.low for x in limits], [x.high for x in limits]
+        for name in ("middle", "fine", "coarse"):
+            known[name] = [getattr(scale, name) for scale in self.scales]
+        known["spread"], known["highest"], known["lowest"], known["last"] = self.kept.T
+        known["universe"], known["width"], known["seen"] = self.universe, self.widths, self.seen_start[:-1]
+        by_code = known[self.metric_of]
+        by_code["wanted"], by_code["start"] = self.metric_of >= 0, self.starts[:, 0]
+        return by_code
 
     def _take_out(self, dense: _Dense, crowded: BoolArray, sparse: IntArray) -> IntArray:
         """Empty the crowded bins in every layer, and let all their rows be sparse."""

@@ -100,7 +100,10 @@ def plan_of(pilot: Pilot) -> Plan:
     infos: list[FeatureInfo] = []
     for function, choice in chosen:
         jobs.append((function, choice, len(infos)))
-        infos += [info for info, _ in function(nothing, choice)]
+        for info, values in function(nothing, choice):
+            infos.append(info)
+            if not isinstance(values, np.ndarray):
+                values(out=np.empty(nothing.shape, np.float32))
     names = Counter(info.name for info in infos)
     if twice := [name for name, n in names.items() if n > 1]:
         raise BadPilot(
@@ -124,21 +127,28 @@ def fill(out: Float32Array, view: View, some: tuple[IntArray, IntArray] | None, 
     function, choice, start = job
     for j, (_, values) in enumerate(function(view, choice), start):
         if some is None:
-            out[:, j].reshape(values.shape)[...] = values
+            column = out[:, j].reshape(view.shape)
+            if isinstance(values, np.ndarray):
+                column[...] = values
+            else:
+                values(out=column)
         else:
-            out[some[0], j] = values.ravel()[some[1]]
+            known = values if isinstance(values, np.ndarray) else values(out=np.empty(view.shape, np.float32))
+            out[some[0], j] = known.ravel()[some[1]]
 
 
 def _pieces(hours: IntArray, appearances: IntArray) -> Iterator[tuple[IntArray, int, int]]:
     """(rows, first hour, last hour) of stretches without a long gap in which no new asset appears."""
     if not len(hours):
         return
-    unique, where = np.unique(hours, return_inverse=True)
+    there = np.zeros(hours.max() - hours.min() + 1, bool)
+    there[hours - hours.min()] = True
+    unique = np.flatnonzero(there) + hours.min()
     epoch = np.searchsorted(np.unique(appearances), unique, side="right")
     cut = np.flatnonzero((np.diff(unique) > LONG_GAP) | (np.diff(epoch) > 0)) + 1
-    piece = np.searchsorted(cut, where, side="right")
-    for number, stretch in enumerate(np.split(unique, cut)):
-        yield np.flatnonzero(piece == number), int(stretch[0]), int(stretch[-1])
+    for stretch in np.split(unique, cut):
+        first, last = int(stretch[0]), int(stretch[-1])
+        yield np.flatnonzero((hours >= first) & (hours <= last)), first, last
 
 
 def _view(

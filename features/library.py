@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 
@@ -30,7 +31,7 @@ def trailing(view: View, choice: FeatureChoice) -> Iterator[Column]:
                 words = f", {STAT_WORDS[stat]} of the last {hours} h"
                 info = _metric_info(view, choice, metric, f"_{stat}_{hours}h", words, _window(hours), hours)
                 info = replace(info, unit="") if stat == "count" else info
-                yield info, view.window(metric, stat, hours=hours)
+                yield info, partial(view.window, metric, stat, hours=hours)
 
 
 @feature("hourly", uses=("metrics", "windows_hours", "stats"))
@@ -44,21 +45,22 @@ def hourly(view: View, choice: FeatureChoice) -> Iterator[Column]:
                     words = f", {STAT_WORDS[stat]} hourly {STAT_WORDS[own]} of {hours} h"
                     uses = f"{_window(hours)}, hour by hour"
                     info = _metric_info(view, choice, metric, f"_{own}_1h_{stat}_{hours}h", words, uses, hours)
-                    yield info, view.hourly_window(metric, own, stat, hours=hours)
+                    yield info, partial(view.hourly_window, metric, own, stat, hours=hours)
 
 
 @feature("hourly_change", uses=("metrics", "windows_hours", "stats"))
 def hourly_change(view: View, choice: FeatureChoice) -> Iterator[Column]:
     """The last hour's mean, max or spread against that of the hour so many hours ago, both as known now."""
     _known_stats(choice, HOURLY_STATS)
+    # of one hour the highest is the only one
     for metric in choice.metrics:
         for own in choice.stats:
-            now = view.window(metric, own, hours=1)
+            now = view.hourly_window(metric, own, "max", hours=1)
             for hours in choice.windows_hours:
                 words = f", change of the hourly {STAT_WORDS[own]} over {hours} h"
                 uses = f"readings of the last hour and of the hour {hours} h ago, known by as_of"
                 info = _metric_info(view, choice, metric, f"_{own}_1h_change_{hours}h", words, uses, hours)
-                yield info, now - view.window(metric, own, hours=1, ago=hours)
+                yield info, now - view.hourly_window(metric, own, "max", hours=1, ago=hours)
 
 
 @feature("change", uses=("metrics", "windows_hours"))

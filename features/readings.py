@@ -77,6 +77,10 @@ class Rows:
         return Rows(*(column[keep] for column in vars(self).values()))
 
 
+_NO_NUMBERS, _NO_VALUES = np.zeros(0, np.int64), np.zeros(0)
+NO_READINGS = Rows(_NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_VALUES, _NO_NUMBERS, _NO_NUMBERS)
+
+
 @dataclass(frozen=True)
 class Trail:
     """One metric's readings over the bins `first_bin ..`, ready for trailing statistics."""
@@ -88,10 +92,13 @@ class Trail:
     sparse: Rows
     stats: frozenset[str] = frozenset(STATS)  # what its layers were filled for
 
-    def window(self, stat: str, *, hours: IntArray, window: int, offset: int = 0) -> Float32Array:
+    def window(
+        self, stat: str, *, hours: IntArray, window: int, offset: int = 0, out: Float32Array | None = None
+    ) -> Float32Array:
         """(len(hours), assets) of `stat` over (T - offset - window, T - offset], for consecutive hours T.
 
         NaN where the window holds no reading that was known by T. `std` is the population standard deviation.
+        out: where to write it, else a new array.
         """
         if stat not in self.stats:
             raise ForesafeError(
@@ -100,7 +107,7 @@ class Trail:
                 cause="a feature that asks for a statistic in some cities and not in others",
                 fix="let it ask for the same statistics whatever the view holds",
             )
-        out = np.empty((len(hours), self.assets), np.float32)
+        out = np.empty((len(hours), self.assets), np.float32) if out is None else out
         if stat in ("mean", "std", "count"):
             self._moments(stat, out, hours, window, offset)
         elif stat == "last":

@@ -3,13 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Protocol
 
 from contracts.errors import BadPilot, nearest
 from contracts.pilot import FeatureChoice
 from contracts.results import FeatureInfo, Float32Array
 from features.view import View
 
-Column = tuple[FeatureInfo, Float32Array]  # values: (hours, assets)
+
+class Question(Protocol):
+    """A column that is asked for when its place is there, and written once: `partial(view.window, ...)`."""
+
+    def __call__(self, *, out: Float32Array) -> Float32Array: ...
+
+
+Column = tuple[FeatureInfo, Float32Array | Question]  # values: (hours, assets)
 FeatureFunction = Callable[[View, FeatureChoice], Iterator[Column]]
 
 REGISTERED: dict[str, FeatureFunction] = {}

@@ -20,13 +20,11 @@ from features import kernels
 from features.hourly import HOURLY_STATS, SERIES_STATS
 from features.hours import ceil_hour
 from features.kernels import NEVER
-from features.readings import Layer, Rows, Scale, Trail
+from features.readings import NO_READINGS, Layer, Scale, Trail
 
 ROW = np.dtype([("asset", np.int64), ("observed", np.int64), ("known", np.int64), ("value", np.float64)])
 RowArray = npt.NDArray[np.void]  # of ROW; asset is a code that outlives any universe
 NO_ROWS = np.zeros(0, ROW)
-_NO_NUMBERS, _NO_VALUES = np.zeros(0, np.int64), np.zeros(0)
-NOTHING = Rows(_NO_NUMBERS, _NO_NUMBERS, _NO_NUMBERS, _NO_VALUES, _NO_NUMBERS, _NO_NUMBERS)
 NONE = np.zeros((0, 0), np.int64)
 
 
@@ -78,14 +76,14 @@ class Ring:
     def trail(self) -> Trail:
         start = self._first % self.bins
         layer = _cut(self._both, slice(start, start + self.bins))
-        return Trail(self._width, self._first, self._scale, (layer,), NOTHING)
+        return Trail(self._width, self._first, self._scale, (layer,), NO_READINGS)
 
     def hourly(self) -> dict[str, Trail]:
         """By statistic, the series of each hour's own, where they are kept."""
         start = self._first % self.bins
         layers = self._series.layers(slice(start, start + self.bins)) if self._series else {}
         return {
-            stat: Trail(self._width, self._first, self._scale, (layer,), NOTHING, SERIES_STATS)
+            stat: Trail(self._width, self._first, self._scale, (layer,), NO_READINGS, SERIES_STATS)
             for stat, layer in layers.items()
         }
 

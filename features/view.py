@@ -17,6 +17,7 @@ import polars as pl
 from contracts.errors import ForesafeError
 from contracts.pilot import Hazard, Pilot
 from contracts.results import Float32Array, FloatArray, IntArray
+from features import kernels
 from features.hourly import HOURLY_STATS, hourly_trails
 from features.hours import LocalTime
 from features.incidents import History, smoothed_rate
@@ -56,19 +57,27 @@ class View:
         """Wall-clock facts of the hour that begins at T + ahead."""
         return LocalTime(self.hours + ahead, self.pilot.timezone, self.pilot.country, self.pilot.subdivision)
 
-    def window(self, metric: str, stat: str, *, hours: int, ago: int = 0) -> Float32Array:
-        """(T, A) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading."""
-        self._ask(metric, (stat,), ago + hours)
-        values = self.trails[metric].window(stat, hours=self.hours, window=hours, offset=ago)
-        return self._at_assets(metric, values)
+    def window(
+        self, metric: str, stat: str, *, hours: int, ago: int = 0, out: Float32Array | None = None
+    ) -> Float32Array:
+        """(T, A) of `stat` (mean, max, min, std, last, count) over (T - ago - hours, T - ago]; NaN where no reading.
 
-    def hourly_window(self, metric: str, hourly: str, stat: str, *, hours: int) -> Float32Array:
-        """(T, A) mean or max, over the hours of (T - hours, T] that have a reading, of each hour's mean, max or std."""
-        self._ask(metric, HOURLY_STATS, hours)
+        out: where to write it, else a new array.
+        """
+        self._ask(metric, (stat,), ago + hours)
+        return self._at_assets(metric, self.trails[metric], stat, hours, ago, out)
+
+    def hourly_window(
+        self, metric: str, hourly: str, stat: str, *, hours: int, ago: int = 0, out: Float32Array | None = None
+    ) -> Float32Array:
+        """(T, A) mean or max, over the hours of (T - ago - hours, T - ago] with readings, of their mean, max or std.
+
+        out: where to write it, else a new array.
+        """
+        self._ask(metric, HOURLY_STATS, ago + hours)
         if metric not in self._hourly:
             self._hourly[metric] = hourly_trails(self.trails[metric])
-        values = self._hourly[metric][hourly].window(stat, hours=self.hours, window=hours)
-        return self._at_assets(metric, values)
+        return self._at_assets(metric, self._hourly[metric][hourly], stat, hours, ago, out)
 
     def _ask(self, metric: str, stats: tuple[str, ...], hours: int) -> None:
         """Note what is looked at, and refuse to look at what is not there.
@@ -88,7 +97,7 @@ class View:
 
     def attribute(self, metric: str) -> Float32Array:
         """(T, A) the newest known value of a static metric, however old."""
-        return self._at_assets(metric, newest(self.trails[metric], self.hours))
+        return self._spread(metric, newest(self.trails[metric], self.hours))
 
     @cached_property
     def _own(self) -> frozenset[str]:
@@ -97,7 +106,18 @@ class View:
             name for name, source in self.sources.items() if np.array_equal(source, np.arange(self.trails[name].assets))
         )
 
-    def _at_assets(self, metric: str, values: Float32Array) -> Float32Array:
+    def _at_assets(
+        self, metric: str, trail: Trail, stat: str, hours: int, ago: int, out: Float32Array | None
+    ) -> Float32Array:
+        if metric in self._own:
+            return trail.window(stat, hours=self.hours, window=hours, offset=ago, out=out)
+        values = self._spread(metric, trail.window(stat, hours=self.hours, window=hours, offset=ago))
+        if out is None:
+            return values
+        out[...] = values
+        return out
+
+    def _spread(self, metric: str, values: Float32Array) -> Float32Array:
         """From one column a source to one column an asset."""
         source = self.sources[metric]
         if metric in self._own:
@@ -143,14 +163,9 @@ class View:
     def neighbour_mean(self, values: Float32Array, count: int) -> Float32Array:
         """(T, A) mean of the nearest assets' values, over those that have one."""
         nearest, exists = self.neighbours(count)
-        total, n = np.zeros(self.shape), np.zeros(self.shape)
-        for rank in range(nearest.shape[1]):
-            theirs = values[:, nearest[:, rank]].astype(np.float64)
-            usable = exists[:, rank] & ~np.isnan(theirs)
-            total += np.where(usable, theirs, 0.0)
-            n += usable
-        with np.errstate(invalid="ignore"):
-            return (total / np.where(n > 0, n, np.nan)).astype(np.float32)
+        out = np.empty(values.shape, np.float32)
+        kernels.mean_of_some(np.ascontiguousarray(values), nearest, exists, out)
+        return out
 
 
 def great_circle_km(lon: FloatArray, lat: FloatArray, to_lon: FloatArray, to_lat: FloatArray) -> FloatArray:

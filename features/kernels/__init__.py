@@ -4,7 +4,7 @@ Sums are fixed-point integers, so adding in any order, or from any starting hour
 bulk and single-row builds agree exactly, and a row that is not yet known leaves no rounding trace.
 """
 
-from features.kernels.bins import add_to_bins, bin_rows, hourly_states, hourly_values
+from features.kernels.bins import BINNED, add_to_bins, bin_rows, hourly_states, hourly_values
 from features.kernels.compiled import FOREVER, HOUR_US, NEVER
 from features.kernels.rows import (
     count_by_hour_of_week,
@@ -17,6 +17,7 @@ from features.kernels.windows import (
     add_window_steps,
     count_events,
     follow_last,
+    mean_of_some,
     raise_window_max,
     settle_max,
     window_counts,
@@ -25,6 +26,7 @@ from features.kernels.windows import (
 )
 
 __all__ = [
+    "BINNED",
     "FOREVER",
     "HOUR_US",
     "NEVER",
@@ -37,6 +39,7 @@ __all__ = [
     "follow_sparse_last",
     "hourly_states",
     "hourly_values",
+    "mean_of_some",
     "raise_sparse_max",
     "raise_window_max",
     "settle_max",

@@ -6,62 +6,82 @@ import numpy as np
 
 from features.kernels.compiled import FOREVER, HOUR_US, MINUTE_US, compiled
 
+# What the pass must know of a metric, by its code; `start` and `seen` are where its bins begin in the flat arrays, the
+# first in its layer of lag 0 (-1: it has none). One record a metric lies in one piece of memory.
+BINNED = np.dtype(
+    [
+        ("wanted", np.bool_), ("spread", np.bool_), ("highest", np.bool_), ("lowest", np.bool_), ("last", np.bool_),
+        ("low", np.float64), ("high", np.float64), ("middle", np.float64), ("fine", np.float64),
+        ("coarse", np.float64), ("universe", np.uint64), ("width", np.uint64), ("seen", np.uint64), ("start", np.int64),
+    ],
+    align=True,
+)  # fmt: skip
+
 
 @compiled
 def bin_rows(
-    start, metric_code, asset_code, observed, known, value, from_bin, to_bin, metric_of, asset_of, universe, widths,
-    low, high, middle, fine, coarse, kept, layer_of, layer_start, seen_start, first_bin, bins, seen, crowded, total,
-    rough, squares, count, highest, lowest, last, last_at, sparse, n_sparse,
+    first_row, metric_code, asset_code, observed, known, value, from_bin, to_bin, metrics, asset_of, starts, first_bin,
+    bins, seen, crowded, total, rough, squares, count, highest, lowest, last, last_at, sparse, n_sparse,
 ):  # fmt: skip
     """Put every usable row of the bins `from_bin .. to_bin - 1` into its bin; return how many are in `sparse` by now.
 
     A row is usable when metric and asset are wanted, its value is a number within limits, and it is known by the last
-    bin. It is sparse when its lag has no layer: its number, counted from `start`, is put there. A second row for the
-    same minute marks the bin as crowded: perhaps two versions of one reading, which the caller sorts out.
-    kept: (metrics, 4) whether somebody will ask for a metric's spread, highest, lowest, last.
+    bin. It is sparse when its lag has no layer: its number, counted from `first_row`, is put there. A second row for
+    the same minute marks the bin as crowded: perhaps two versions of one reading, which the caller sorts out.
+    metrics: of BINNED, by metric code. starts: (metric codes, lags) where the layer of a lag begins, -1 for none.
+
+    Rows mostly come in the order of time, so an hour and a minute are looked up once for all that share them; places
+    are unsigned, since a signed one is first asked whether it counts from the end.
     """
-    lags = layer_of.shape[1] - 1
+    lags = starts.shape[1] - 1
     origin = (first_bin - 1) * HOUR_US + 1  # bin 0 begins here: an hour owns its end, not its beginning
-    from_us, to_us = from_bin * HOUR_US, to_bin * HOUR_US
+    begin, end = origin + from_bin * HOUR_US, origin + to_bin * HOUR_US
+    h, hour, minute, bit = np.int64(0), origin, origin - MINUTE_US, np.uint64(0)
     for i in range(len(value)):
-        since = observed[i] - origin
-        if since < from_us or since >= to_us:
+        at = observed[i]
+        if at < begin or at >= end:
             continue
-        m = metric_of[metric_code[i]]
-        if m < 0:
+        metric = metrics[metric_code[i]]
+        if not metric.wanted:
             continue
-        a = asset_of[universe[m], asset_code[i]]
-        v = value[i]
-        s = (known[i] - origin) // HOUR_US
-        if a < 0 or s >= bins or not (low[m] <= v <= high[m]):
+        a, v = asset_of[metric.universe, asset_code[i]], value[i]
+        if a < 0 or not (metric.low <= v <= metric.high):
             continue
-        h = since // HOUR_US
-        place = h * widths[m] + a
-        bit = np.uint64(1) << np.uint64((since - h * HOUR_US) // MINUTE_US)
-        mark = seen_start[m] + place
+        if at < minute or at - minute >= MINUTE_US:
+            h = (at - origin) // HOUR_US
+            hour = origin + h * HOUR_US
+            minute = hour + (at - hour) // MINUTE_US * MINUTE_US
+            bit = np.uint64(1) << np.uint64((minute - hour) // MINUTE_US)
+        start = metric.start
+        if known[i] - hour >= HOUR_US:
+            s = (known[i] - origin) // HOUR_US
+            if s >= bins:
+                continue
+            start = starts[metric_code[i], min(s - h, lags)]
+        place = np.uint64(h) * metric.width + np.uint64(a)
+        mark = metric.seen + place
         if seen[mark] & bit:
             crowded[mark] = True
         seen[mark] |= bit
-        layer = layer_of[m, min(max(s - h, 0), lags)]
-        if layer < 0:
-            sparse[n_sparse] = start + i
+        if start < 0:
+            sparse[n_sparse] = first_row + i
             n_sparse += 1
             continue
-        place += layer_start[layer]
-        centred = v - middle[m]
-        total[place] += np.int64(np.rint(centred * fine[m]))
+        place += np.uint64(start)
+        centred = v - metric.middle
+        total[place] += np.int64(np.rint(centred * metric.fine))
         count[place] += 1
-        if kept[m, 0]:
-            c = np.int64(np.rint(centred * coarse[m]))
+        if metric.spread:
+            c = np.int64(np.rint(centred * metric.coarse))
             rough[place] += c
             squares[place] += c * c
         v32 = np.float32(v)
-        if kept[m, 1] and v32 > highest[place]:
-            highest[place] = v32
-        if kept[m, 2] and v32 < lowest[place]:
-            lowest[place] = v32
-        if kept[m, 3] and observed[i] > last_at[place]:
-            last_at[place] = observed[i]
+        if metric.highest:
+            highest[place] = max(highest[place], v32)
+        if metric.lowest:
+            lowest[place] = min(lowest[place], v32)
+        if metric.last and at > last_at[place]:
+            last_at[place] = at
             last[place] = v32
     return n_sparse
 
@@ -102,12 +122,20 @@ def add_to_bins(
 
 
 @compiled
-def _hourly_stats(total, rough, squares, n, highest, middle, fine, coarse):
-    """(mean, max, std) of a bin with n readings."""
+def _mean(total, n, middle, unit):
+    return np.float32(total / n * unit + middle)
+
+
+@compiled
+def _fixed(value, middle, fine):
+    return np.int64(np.rint((np.float64(value) - middle) * fine))
+
+
+@compiled
+def _spread(rough, squares, n, per):
     centred = rough / n
     variance = squares / n - centred * centred
-    spread = np.sqrt(0.0 if variance < 0.0 else variance) / coarse
-    return np.float32(total / n / fine + middle), highest, np.float32(spread)
+    return np.float32(np.sqrt(0.0 if variance < 0.0 else variance) * per)
 
 
 @compiled
@@ -116,17 +144,24 @@ def hourly_values(total, rough, squares, count, highest, middle, fine, coarse, s
 
     there: (hours, assets) 1 for a bin with a value, which is -inf in the others.
     """
+    unit, per = 1.0 / fine, 1.0 / coarse  # powers of two: the same bits as by division
     for h in range(count.shape[0]):
-        for a in range(count.shape[1]):
-            n = count[h, a]
-            if n == 0 or (skip.size and skip[h, a]):
-                value[0, h, a] = value[1, h, a] = value[2, h, a] = -np.inf
-                continue
-            there[h, a] = 1
-            stats = _hourly_stats(total[h, a], rough[h, a], squares[h, a], n, highest[h, a], middle, fine, coarse)
-            for k in range(3):
-                value[k, h, a] = stats[k]
-                fixed[k, h, a] = np.int64(np.rint((np.float64(stats[k]) - middle) * fine))
+        sums, r, q, n, top, some = total[h], rough[h], squares[h], count[h], highest[h], there[h]
+        for a in range(len(n)):
+            some[a] = 1 if n[a] > 0 else 0
+        for a in range(skip.shape[1]):
+            some[a] = 0 if skip[h, a] else some[a]
+        v, f = value[0, h], fixed[0, h]
+        for a in range(len(n)):
+            mean = _mean(sums[a], n[a], middle, unit)
+            v[a], f[a] = mean if some[a] else -np.inf, _fixed(mean, middle, fine) if some[a] else 0
+        v, f = value[1, h], fixed[1, h]
+        for a in range(len(n)):
+            v[a], f[a] = top[a] if some[a] else -np.inf, _fixed(top[a], middle, fine) if some[a] else 0
+        v, f = value[2, h], fixed[2, h]
+        for a in range(len(n)):
+            spread = _spread(r[a], q[a], n[a], per)
+            v[a], f[a] = spread if some[a] else -np.inf, _fixed(spread, middle, fine) if some[a] else 0
 
 
 @compiled
@@ -178,8 +213,8 @@ def hourly_states(
                 out_asset[n_out], out_hour[n_out] = asset[begin], b
                 out_since[n_out] = t
                 out_until[n_out] = times[e + 1] if e + 1 < len(times) else FOREVER
-                stats = _hourly_stats(s, r, q, n, top, middle, fine, coarse)
-                for k in range(3):
-                    out_value[k, n_out] = stats[k]
+                out_value[0, n_out] = _mean(s, n, middle, 1.0 / fine)
+                out_value[1, n_out] = top
+                out_value[2, n_out] = _spread(r, q, n, 1.0 / coarse)
                 n_out += 1
     return out_asset[:n_out], out_hour[:n_out], out_since[:n_out], out_until[:n_out], out_value[:, :n_out]

@@ -22,13 +22,14 @@ def _fill_first(running, bins, enters, width):
 def _roll(running, bins, more, t, enters, width):
     """One hour on: the newest bin enters, the oldest leaves, and what `more` (hours, assets), if any, says changes."""
     if width > 0 and enters >= 0:
-        leaves = enters - width
-        if t > 0 and leaves >= 0:
+        newest = bins[enters]
+        if t > 0 and enters >= width:
+            oldest = bins[enters - width]
             for a in range(len(running)):
-                running[a] += bins[enters, a] - bins[leaves, a]
+                running[a] += newest[a] - oldest[a]
         else:
             for a in range(len(running)):
-                running[a] += bins[enters, a]
+                running[a] += newest[a]
     if more.size:
         for a in range(len(running)):
             running[a] += more[t, a]
@@ -67,8 +68,9 @@ def window_means(
             sign, i = (1, event[e] - 1) if event[e] > 0 else (-1, -event[e] - 1)
             sums[asset[i]] += sign * own_total[i]
             n[asset[i]] += sign
-        for a in range(out.shape[1]):
-            out[t, a] = np.float32(sums[a] / n[a] * unit + middle)
+        mean = out[t]
+        for a in range(len(mean)):
+            mean[a] = np.float32(sums[a] / n[a] * unit + middle)
 
 
 @compiled
@@ -93,10 +95,11 @@ def window_spreads(
             sums[asset[i]] += sign * own_rough[i]
             second[asset[i]] += sign * own_squares[i]
             n[asset[i]] += sign
+        spread = out[t]
         for a in range(assets):
             centred = sums[a] / n[a]
             variance = second[a] / n[a] - centred * centred
-            out[t, a] = np.float32(np.sqrt(0.0 if variance < 0.0 else variance) / coarse)
+            spread[a] = np.float32(np.sqrt(0.0 if variance < 0.0 else variance) / coarse)
 
 
 @compiled
@@ -126,34 +129,43 @@ def add_window_steps(bins, steps, lag, window, offset, reach):
 
 
 @compiled
+def _raise_by(highest, bins, h, sign):
+    """highest = max(highest, bin h times sign), where there is such a bin."""
+    if h >= 0:
+        other = bins[h]
+        for a in range(len(highest)):
+            highest[a] = max(highest[a], sign * other[a])
+
+
+@compiled
 def raise_window_max(bins, out, lag, window, offset, reach, sign):
-    """out[t, a] = max(out[t, a], the window's bins times sign), by maxima over powers of two hours."""
+    """out[t, a] = max(out[t, a], the window's bins times sign), at the same cost whatever the window's length.
+
+    Hours are cut into blocks as long as the window. A window is the end of one block and the beginning of the next,
+    and the maxima of both grow by one bin at a time (van Herk 1992; Gil and Werman 1993).
+    """
     stop = max(lag, offset)
     width = offset + window - stop
     if width <= 0:
         return
-    assets = bins.shape[1]
-    rows = out.shape[0] + width - 1
-    first = reach - stop - width + 1
-    if out.shape[0] == 1:
-        for h in range(max(first, 0), first + width):
+    hours, assets = out.shape
+    ends, begun = np.empty((min(width, hours) + 1, assets), np.float32), np.empty(assets, np.float32)
+    for t in range(0, hours, width):
+        first = reach + t - stop - width + 1  # the bin at which this block begins
+        some = min(width, hours - t)
+        ends[some] = -np.inf
+        for k in range(width - 1, some - 1, -1):
+            _raise_by(ends[some], bins, first + k, sign)
+        for k in range(some - 1, -1, -1):
+            ends[k] = ends[k + 1]
+            _raise_by(ends[k], bins, first + k, sign)
+        begun[:] = -np.inf
+        for k in range(some):
+            if k > 0:
+                _raise_by(begun, bins, first + width - 1 + k, sign)
+            highest, end = out[t + k], ends[k]
             for a in range(assets):
-                out[0, a] = max(out[0, a], sign * bins[h, a])
-        return
-    level = np.empty((rows, assets), np.float32)
-    level[: min(max(-first, 0), rows)] = -np.inf
-    for h in range(max(-first, 0), rows):
-        for a in range(assets):
-            level[h, a] = sign * bins[first + h, a]
-    span = 1
-    while 2 * span <= width:
-        for h in range(rows - 1, span - 1, -1):
-            for a in range(assets):
-                level[h, a] = max(level[h, a], level[h - span, a])
-        span *= 2
-    for t in range(out.shape[0]):
-        for a in range(assets):
-            out[t, a] = max(out[t, a], max(level[t + width - 1, a], level[t + span - 1, a]))
+                highest[a] = max(highest[a], max(begun[a], end[a]))
 
 
 @compiled
@@ -180,3 +192,18 @@ def follow_last(last, last_at, out, out_at, lag, window, offset, reach):
                 if n > reach + t - offset - window and n >= 0 and last_at[n, a] > out_at[t, a]:
                     out[t, a] = last[n, a]
                     out_at[t, a] = last_at[n, a]
+
+
+@compiled
+def mean_of_some(values, columns, there, out):
+    """out[t, a] = mean of the values in `columns[a]` that are `there` and are numbers, NaN without one."""
+    for t in range(out.shape[0]):
+        row = values[t]
+        for a in range(out.shape[1]):
+            total, n = 0.0, 0
+            for k in range(columns.shape[1]):
+                value = row[columns[a, k]]
+                if there[a, k] and value == value:
+                    total += value
+                    n += 1
+            out[t, a] = np.float32(total / n)
