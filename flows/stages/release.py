@@ -118,12 +118,11 @@ def _decide(
     from models.promote import decide_promotion
 
     trial = judge_rows(model, given)
+    test = given.features.take(given.labels.rows[given.parts.test])
     rival = _champion(settings, given, name=model_name)
     decision = decide_promotion(
         _contender(model, trial.probability, name=f"{model_name} (new)"),
-        None
-        if rival.model is None
-        else _contender(rival.model, judge_rows(rival.model, given).probability, rival.name),
+        None if rival.model is None else _contender(rival.model, rival.model.predict(test)[0], rival.name),
         judged=trial.judged,
         baselines=trial.baselines,
         params=given.params.promote,
