@@ -91,7 +91,7 @@ def fit_profile(keys: Float32Array, as_of: InstantArray, occurred: BoolArray, *,
     size = FOLDS, len(places), SLOTS
     where = np.ravel_multi_index((_fold(as_of), _place(keys, places), _slot(keys)), size)
     rows = np.bincount(where, minlength=int(np.prod(size))).reshape(size).astype(np.float64)
-    hits = np.bincount(where, weights=occurred, minlength=int(np.prod(size))).reshape(size)
+    hits = np.bincount(where, weights=occurred, minlength=int(np.prod(size))).reshape(size).astype(np.float64)
     kinds, (loss, tables) = 1, _crossed(rows, hits, 1)
     for more in range(2, most_kinds + 1):
         with_more, other_tables = _crossed(rows, hits, more)

@@ -11,26 +11,14 @@ import pytest
 
 from contracts.errors import BadTable
 from contracts.params import TrainParams
-from contracts.results import FeatureInfo, Features, FloatArray, Labels
-from models.profile import KEYS, SLOTS, Profile, after, fit_profile, keys_of, log_odds_of_rate
+from contracts.results import Features, FloatArray, Labels
+from models.profile import SLOTS, Profile, after, fit_profile, keys_of, log_odds_of_rate
 from models.pyfunc import raw_scores, sigmoid
 from models.split import Parts
 from models.train import train
-from tests.synthetic_risk import city
+from tests.synthetic_risk import city, placed
 
 QUICK = TrainParams(num_iterations=20, min_data_in_leaf=20, num_threads=1, seeds=(1, 2), profile_kinds=2)
-
-
-def placed(features: Features) -> Features:
-    """The synthetic city with the columns that a profile reads; one place has no position."""
-    asset = features.spine.asset
-    hour = (features.spine.as_of.astype("datetime64[h]").astype(np.int64)) % 24
-    weekday = (features.spine.as_of.astype("datetime64[D]").astype(np.int64) + 3) % 7
-    longitude = np.where(asset == 0, np.nan, 129.0 + 0.01 * asset)
-    columns = [longitude, np.where(asset == 0, np.nan, 35.5), hour, weekday, np.zeros(len(asset))]
-    infos = tuple(FeatureInfo(name, "made", name, "", "made up") for name in KEYS)
-    values = np.column_stack([features.values, *columns]).astype(np.float32)
-    return replace(features, values=values, infos=(*features.infos, *infos))
 
 
 def small() -> tuple[Features, Labels, Parts]:
