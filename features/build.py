@@ -7,7 +7,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import polars as pl
@@ -65,8 +65,9 @@ def build_features(tables: Tables, spine: Spine, pilot: Pilot) -> Features:
         place = (hours[rows] - first) * len(view.assets) + positions_in(view.assets, spine, rows)
         whole = len(rows) == len(spine) and np.array_equal(place, np.arange(view.shape[0] * view.shape[1]))
         write = partial(fill, out, view, None if whole else (rows, place))
+        slow_first = sorted(plan.jobs, key=lambda job: bool(job[1].metrics))  # so that none runs alone at the end
         with ThreadPoolExecutor(THREADS) as pool:
-            list(pool.map(write, plan.jobs))
+            list(pool.map(write, slow_first))
     return Features(spine, out, plan.infos, plan.spec_hash)
 
 
@@ -90,7 +91,17 @@ def plan_of(pilot: Pilot) -> Plan:
     Raises:
         BadPilot: a feature kind, statistic or key that does not exist, or one feature twice.
     """
-    chosen = [(find(choice), one) for choice in pilot.features for one in _one_by_one(choice)]
+    return _planned(pilot.model_dump_json(), tuple(find(choice) for choice in pilot.features))
+
+
+@lru_cache(maxsize=8)  # the same pilot is built hour after hour, month after month
+def _planned(pilot_json: str, functions: tuple[FeatureFunction, ...]) -> Plan:
+    pilot = Pilot.model_validate_json(pilot_json)
+    chosen = [
+        (function, one)
+        for function, choice in zip(functions, pilot.features, strict=True)
+        for one in _one_by_one(choice)
+    ]
     chosen += [(baselines, FeatureChoice(kind="baseline", hazards=(hazard,))) for hazard in pilot.hazards]
     nobody = first_known(ASSETS.empty())
     everything = dict.fromkeys(pilot.metrics, frozenset(STATS))

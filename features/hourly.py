@@ -15,7 +15,7 @@ import numpy.typing as npt
 from contracts.results import BoolArray, IntArray
 from features import kernels
 from features.hours import FOREVER
-from features.readings import Layer, Rows, Scale, Trail
+from features.readings import Events, Layer, Rows, Scale, Trail
 
 Numbers = npt.NDArray[Any]  # int64 sums and counts, float32 extremes
 JOIN = (np.add, np.add, np.add, np.add, np.maximum)  # total, rough, squares, count, highest
@@ -28,12 +28,14 @@ def hourly_trails(trail: Trail) -> dict[str, Trail]:
     touched = _touched(trail)
     layers = sorted(trail.layers, key=lambda layer: layer.lag)
     steps, states = _steps(layers, trail.scale, touched), _states(trail, layers)
+    events: Events = {}
     return {
         stat: Trail(
-            trail.assets, trail.first_bin, trail.scale, tuple(step[k] for step in steps), states[k], SERIES_STATS
+            trail.assets, trail.first_bin, trail.scale, tuple(step[k] for step in steps), states[k], SERIES_STATS,
+            events,
         )
         for k, stat in enumerate(HOURLY_STATS)
-    }
+    }  # fmt: skip
 
 
 def _touched(trail: Trail) -> BoolArray | None:

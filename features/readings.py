@@ -9,7 +9,8 @@ and the result is exact.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 
@@ -23,6 +24,9 @@ from features.kernels import NEVER
 STATS = ("mean", "max", "min", "std", "last", "count")
 PARTS = {"mean": ("total", "count"), "std": ("rough", "squares", "count"), "count": ("count",)}
 FINE_BITS, COARSE_BITS = 40, 21  # of a metric's range: for sums, and for sums of squares
+
+
+Events = dict[tuple[int, ...], tuple[IntArray, IntArray]]
 
 
 @dataclass(frozen=True)
@@ -91,6 +95,8 @@ class Trail:
     layers: tuple[Layer, ...]
     sparse: Rows
     stats: frozenset[str] = frozenset(STATS)  # what its layers were filled for
+    # when rows enter and leave a window: trails whose rows are in force at the same times may share it
+    events: Events = field(default_factory=dict, repr=False, compare=False)
 
     def window(
         self, stat: str, *, hours: IntArray, window: int, offset: int = 0, out: Float32Array | None = None
@@ -121,9 +127,8 @@ class Trail:
         names, rows, first = PARTS[stat], self.sparse, int(hours[0])
         bins = [getattr(layer, name) for name in names]
         more = [self._steps(name, others, hours, window, offset) for name in names]
-        events = kernels.window_events(rows.asset, rows.hour, rows.since, rows.until, first, len(hours), window, offset)
-        own = [_amounts(name, rows.value, self.scale) for name in names if name != "count"]
-        given = *bins, *more, *events, rows.asset, *own
+        own = [self._amounts[name] for name in names if name != "count"]
+        given = *bins, *more, *self._enter_and_leave(first, len(hours), window, offset), rows.asset, *own
         place = layer.lag, min(window, layer.gone - offset), offset, first - self.first_bin
         if stat == "mean":
             kernels.window_means(*given, *place, self.scale.middle, self.scale.fine, out)
@@ -131,6 +136,21 @@ class Trail:
             kernels.window_spreads(*given, *place, self.scale.coarse, out)
         else:
             kernels.window_counts(*given, *place, out)
+
+    def _enter_and_leave(self, *window: int) -> tuple[IntArray, IntArray]:
+        if window not in self.events:
+            rows = self.sparse
+            self.events[window] = kernels.window_events(rows.asset, rows.hour, rows.since, rows.until, *window)
+        return self.events[window]
+
+    @cached_property
+    def _amounts(self) -> dict[str, IntArray]:
+        """What each sparse row adds to the sums."""
+        centred = self.sparse.value - self.scale.middle
+        coarse = np.rint(centred * self.scale.coarse).astype(np.int64)
+        return {
+            "total": np.rint(centred * self.scale.fine).astype(np.int64), "rough": coarse, "squares": coarse * coarse
+        }  # fmt: skip
 
     def _steps(self, name: str, layers: list[Layer], hours: IntArray, window: int, offset: int) -> IntArray:
         """(len(hours), assets) what these layers change from hour to hour; empty where there is none."""
@@ -180,13 +200,3 @@ def attribute_trail(rows: Rows, *, assets: int, limits: Metric) -> Trail:
 def newest(trail: Trail, hours: IntArray) -> Float32Array:
     """(len(hours), assets) the newest known value, however old."""
     return trail.window("last", hours=hours, window=int(FOREVER))
-
-
-def _amounts(name: str, value: FloatArray, scale: Scale) -> IntArray:
-    if not len(value):
-        return np.zeros(0, np.int64)
-    centred = value - scale.middle
-    if name == "total":
-        return np.rint(centred * scale.fine).astype(np.int64)
-    coarse = np.rint(centred * scale.coarse).astype(np.int64)
-    return coarse if name == "rough" else coarse * coarse

@@ -165,6 +165,20 @@ def hourly_values(total, rough, squares, count, highest, middle, fine, coarse, s
 
 
 @compiled
+def _sort(times):
+    """In place; most bins have a few times only."""
+    if len(times) > 32:
+        times.sort()
+        return
+    for i in range(1, len(times)):
+        t, k = times[i], i
+        while k > 0 and times[k - 1] > t:
+            times[k] = times[k - 1]
+            k -= 1
+        times[k] = t
+
+
+@compiled
 def hourly_states(
     starts, asset, hour, since, until, value, lags, total, rough, squares, count, highest, middle, fine, coarse
 ):
@@ -178,16 +192,17 @@ def hourly_states(
     out_since, out_until = np.empty(most, np.int64), np.empty(most, np.int64)
     out_value = np.empty((3, most), np.float64)
     n_out = 0
+    at_hand = np.empty(most, np.int64)
     for g in range(len(starts) - 1):
         begin, end = starts[g], starts[g + 1]
         b = hour[begin]
-        times = np.empty(2 * (end - begin) + len(lags), np.int64)
+        times = at_hand[: 2 * (end - begin) + len(lags)]
         for k in range(len(lags)):
             times[k] = b + lags[k]
         for i in range(begin, end):
             times[len(lags) + 2 * (i - begin)] = max(since[i], b)
             times[len(lags) + 2 * (i - begin) + 1] = until[i]
-        times.sort()
+        _sort(times)
         for e in range(len(times)):
             t = times[e]
             if t >= FOREVER or (e + 1 < len(times) and times[e + 1] == t):

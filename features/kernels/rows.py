@@ -39,20 +39,30 @@ def window_events(asset, hour, known, until, first, hours, window, offset):
 
 
 @compiled
+def _floors(out):
+    """(blocks, assets) the lowest value of each block of hours."""
+    floor = np.full((out.shape[0] // BLOCK + 1, out.shape[1]), np.inf, np.float32)
+    for t in range(out.shape[0]):
+        low, row = floor[t // BLOCK], out[t]
+        for a in range(len(row)):
+            low[a] = min(low[a], row[a])
+    return floor
+
+
+@compiled
 def raise_sparse_max(asset, hour, known, until, value, out, first, window, offset):
-    """Raise `out` by rows in force. A block of hours that is nowhere lower than a row's value is passed over."""
-    hours, assets = out.shape
-    floor = np.full((hours // BLOCK + 1, assets), np.inf, np.float32)
-    for t in range(hours if len(hour) else 0):
-        for a in range(assets):
-            floor[t // BLOCK, a] = min(floor[t // BLOCK, a], out[t, a])
+    """Raise `out` by rows in force. Long windows pass over blocks of hours that a row's value cannot raise."""
+    if not len(hour):
+        return
+    hours, long = out.shape[0], window > BLOCK
+    floor = _floors(out) if long else np.empty((0, 0), np.float32)
     for i in range(len(hour)):
         t = max(max(known[i], hour[i] + offset) - first, 0)
         stop = min(min(until[i], hour[i] + offset + window) - first, hours)
         a, v = asset[i], value[i]
         while t < stop:
             end = min((t // BLOCK + 1) * BLOCK, stop)
-            if v > floor[t // BLOCK, a]:
+            if not long or v > floor[t // BLOCK, a]:
                 for u in range(t, end):
                     out[u, a] = max(out[u, a], v)
             t = end
