@@ -41,8 +41,9 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	@$(BIN)/foresafe demo
 
+# A file's tests share one worker, and so the cities and servers made for them: tests/conftest.py. Long files come first.
 test: check
-	@$(BIN)/python -m pytest -n 2 --dist loadgroup
+	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: $(READY)
 	@$(BIN)/ruff format --check .

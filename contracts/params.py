@@ -24,6 +24,12 @@ class SimulateParams(Frozen):
     seed: int = 20280401
 
 
+class IngestParams(Frozen):
+    """What is kept of taking data in, beside the data."""
+
+    docs_kept: int = Field(default=24, ge=1)  # validations of each feed in Great Expectations' Data Docs
+
+
 class SpineParams(Frozen):
     """Which hours are forecast in training: every `every_hours` from `history_days` after the first reading on."""
 
@@ -96,6 +102,9 @@ class TrainParams(Frozen):
     max_bin: int = Field(default=127, ge=3)
     num_threads: int = Field(default=2, ge=1)
     seeds: tuple[int, ...] = (1, 2, 3)
+    profile_kinds: int = Field(
+        default=0, ge=0, le=8
+    )  # most kinds of activity in a profile to boost from; 0: no profile
     negative_share: float = Field(default=1.0, gt=0, le=1)  # of rows without incident, weighted back by 1 / share
     min_incidents: int = Field(default=30, ge=2)  # fewer in the training part: nothing is trained
     hazards: tuple[str, ...] = ()  # empty: every hazard of the pilot
@@ -181,6 +190,7 @@ class MonitorParams(Frozen):
     history_days: int = Field(default=42, ge=14)  # of a sensor's own past
     recent_days: int = Field(default=2, ge=1)  # in which a sensor's fault or move must show, on every day
     shift_margin: float = Field(default=0.5, gt=0)  # beyond its past range, as a share of that range
+    silence_chance: float = Field(default=1e-4, gt=0, lt=1)  # of a gap as long as a feed of incidents is silent now
     performance_days: int = Field(default=28, ge=2)  # of ripe labels
     min_ripe_incidents: int = Field(default=50, ge=2)  # rows with an incident; fewer: performance is not judged
     max_outside: float = Field(default=0.05, gt=0, le=1)  # of the inputs outside the training range: no estimate
@@ -204,6 +214,7 @@ class Params(Frozen):
     """All stages' parameters."""
 
     simulate: SimulateParams = SimulateParams()
+    ingest: IngestParams = IngestParams()
     spine: SpineParams = SpineParams()
     split: SplitParams = SplitParams()
     after_change: AfterChangeParams = AfterChangeParams()

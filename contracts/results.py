@@ -5,11 +5,13 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from datetime import datetime
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import numpy.typing as npt
-import pandas as pd
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 IntArray = npt.NDArray[np.int64]
 FloatArray = npt.NDArray[np.float64]
@@ -38,6 +40,8 @@ class Spine:
 
     def frame(self) -> pd.DataFrame:
         """Columns `asset_id` (str) and `as_of` (UTC)."""
+        import pandas as pd  # half of what this module would cost to import
+
         names = np.asarray(self.assets, dtype=object)
         return pd.DataFrame({"asset_id": names[self.asset], "as_of": pd.DatetimeIndex(self.as_of).tz_localize("UTC")})
 

@@ -11,7 +11,6 @@ A folder is written beside its place and moved there whole, so that a stage that
 
 from __future__ import annotations
 
-import json
 import shutil
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -26,6 +25,7 @@ from numpy.lib.format import open_memmap
 
 from contracts.errors import BadSource, NotFound
 from contracts.results import FeatureInfo, Features, Float32Array, IntArray, Labels, Spine
+from flows.documents import read_json, write_json
 
 Portion = tuple[IntArray, Float32Array]  # (m,) rows of the spine, (m, p) their values
 
@@ -162,33 +162,3 @@ def replaced(folder: Path) -> Iterator[Path]:
         raise
     shutil.rmtree(folder, ignore_errors=True)
     draft.replace(folder)
-
-
-def write_json(path: Path, content: object) -> None:
-    """UTF-8, indented, keys as given; whole or not at all."""
-    write_text(path, json.dumps(content, ensure_ascii=False, indent=1, default=_instant) + "\n")
-
-
-def write_text(path: Path, text: str) -> None:
-    """UTF-8; whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    draft = path.with_name(path.name + ".new")
-    draft.write_text(text, encoding="utf-8")
-    draft.replace(path)
-
-
-def read_json(path: Path, *, made_by: str) -> Any:
-    """The file's content.
-
-    Raises:
-        NotFound: no such file; names the stage that makes it.
-    """
-    if not path.is_file():
-        raise NotFound(f"no {path.name}", where=str(path.parent), fix=f"run the {made_by} stage first")
-    return json.loads(path.read_text(encoding="utf-8"))
-
-
-def _instant(value: object) -> str:
-    if isinstance(value, datetime):
-        return value.isoformat()
-    raise TypeError(f"{type(value).__name__} is not JSON")

@@ -163,7 +163,7 @@ def backtest(
     seeds: Annotated[int, typer.Option(help="So many of train.seeds; one is fastest, and a little less skilled.")] = 1,
 ) -> None:
     """Replay history month by month as it would have run: train, gate, forecast; judged with what is known today."""
-    from flows.backtest import run_backtest
+    from flows.replaying import run_backtest
 
     settings = load_settings()
     outcomes = run_backtest(

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from contracts.errors import ForesafeError
-from flows.artefacts import read_json, write_json
+from flows.documents import read_json, write_json
 
 
 @dataclass(frozen=True)

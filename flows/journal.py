@@ -16,7 +16,7 @@ from datetime import datetime
 from pathlib import Path
 
 from contracts.errors import ForesafeError
-from flows.artefacts import write_json
+from flows.documents import write_json
 from flows.each import Outcome
 from flows.instants import in_seoul, now
 from flows.keeper import take

@@ -13,9 +13,11 @@ from flows import stages
 from flows.events import PERSON_CALLED, RETRAIN_REQUESTED, tell
 from flows.instants import in_seoul, now
 from flows.journal import journaled
+from flows.links import page_link, with_runs
 from flows.pages import artifact_key, decision_rows, markdown
 from flows.places import outputs_of
 from flows.settings import load_settings
+from flows.stages.watch import PAGE
 
 MONITOR_TIMEOUT_SECONDS = 1800
 ANSWERS = {"retrain": RETRAIN_REQUESTED, "recalibrate": RETRAIN_REQUESTED, "call_a_person": PERSON_CALLED}
@@ -34,12 +36,16 @@ def tell_of(event: str, pilot: str, hazard: str, subject: str, decision: dict[st
 @flow(name="monitor", flow_run_name="monitor {pilot}", timeout_seconds=2 * MONITOR_TIMEOUT_SECONDS, persist_result=True)
 def monitor(pilot: str, at: datetime | None = None, page: bool = False) -> list[dict[str, Any]]:
     """A window and a decision for each hazard."""
-    with journaled(outputs_of(load_settings(), pilot), "monitor", run=str(flow_run.id)):
+    settings = load_settings()
+    outputs = outputs_of(settings, pilot)
+    with journaled(outputs, "monitor", run=str(flow_run.id)):
         summaries = check_all(pilot, at, page)
     for made in summaries:
         if made["kind"] in ANSWERS:
             tell_of(ANSWERS[made["kind"]], pilot, made["hazard"], made["subject"], made)
-    rows = decision_rows(summaries)
+    runs = {made["subject"]: made["run_id"] for made in summaries}
+    rows = with_runs(settings, decision_rows(summaries), runs, by="model")
+    facts = [in_seoul(now()), f"the last window that moved: {page_link(settings, outputs.monitor / PAGE)}"]
     create_table_artifact(table=rows, key=artifact_key("decisions", pilot))
-    create_markdown_artifact(markdown(f"Monitor {pilot}", [in_seoul(now())], rows), key=artifact_key("monitor", pilot))
+    create_markdown_artifact(markdown(f"Monitor {pilot}", facts, rows), key=artifact_key("monitor", pilot))
     return summaries

@@ -1,4 +1,4 @@
-"""What a flow shows in Prefect: a markdown summary and a table. From the stages' JSON alone."""
+"""What a flow shows in Prefect: a markdown summary and a table. From the stages' results alone."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import Any
 
+from contracts.replay import MODEL, Replayed
 from flows.each import Outcome
 from flows.instants import in_seoul
 
@@ -71,6 +72,27 @@ def decision_rows(summaries: Sequence[Row]) -> list[Row]:
         }
         for made in summaries
     ]
+
+
+def backtest_rows(replayed: Iterable[Replayed]) -> list[Row]:
+    """One row a hazard: log-loss skill over climatology with its 95 % interval, and who was in charge at last."""
+    return [_backtest_row(found) for found in replayed]
+
+
+def _backtest_row(found: Replayed) -> Row:
+    skill = {name: f"{e.value:+.3f} [{e.low:+.3f}, {e.high:+.3f}]" for name, e in found.whole.items()}
+    return {
+        "hazard": found.hazard,
+        "months": len(found.months),
+        "forecasts": found.rows,
+        "no outcome yet": sum(month.unripe for month in found.months) or None,
+        "incidents": found.incidents,
+        "expected": round(sum(month.expected for month in found.months), 1),
+        "skill": skill[MODEL],
+        "logistic regression": skill["logistic_regression"],
+        "released": f"{found.releases} of {len(found.terms)}",
+        "in charge at last": found.terms[-1][0],
+    }
 
 
 def markdown(title: str, facts: Iterable[str], rows: Sequence[Row]) -> str:

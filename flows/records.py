@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from flows.artefacts import write_text
+from flows.documents import write_text
 
 Record = Mapping[str, Any]
 

@@ -15,7 +15,7 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -91,10 +91,14 @@ class Use:
         return not _alive(self._service)
 
     def again(self) -> str:
-        """Stop what is left of the server, start it anew on the port where others look for it; as `address`."""
+        """Stop what is left of the server, start it anew on the port where others look for it; as `address`.
+
+        A server whose keeper was killed goes on listening for a moment, or as long as it takes to shut down.
+        """
         record = read_record(self._service)
         stop(self._service, even_if_used=True)
         self._service = replace(self._service, port=record.port if record else self._service.port)
+        _until(lambda: not self._service.port or _free(self._service.port))
         _start_if_none(self._service)
         return self.address()
 
@@ -139,7 +143,7 @@ def stop(service: Service, *, even_if_used: bool = False) -> bool:
         record = read_record(service)
         if record and _alive(service):
             os.kill(record.pid, signal.SIGTERM)
-            _await_end(service)
+            _until(lambda: not _alive(service))
         (service.folder / "server.json").unlink(missing_ok=True)
         return not _alive(service)
     finally:
@@ -209,9 +213,10 @@ def _alive(service: Service) -> bool:
     return free is None
 
 
-def _await_end(service: Service) -> None:
+def _until(ended: Callable[[], bool]) -> None:
+    """Wait for something that ends, at most as long as a keeper takes to end a server that does not want to."""
     until = time.monotonic() + 2 * STOP_SECONDS + 1
-    while _alive(service) and time.monotonic() < until:
+    while not ended() and time.monotonic() < until:
         time.sleep(0.05)
 
 
@@ -228,18 +233,25 @@ def _require_free(service: Service) -> int:
         ForesafeError: somebody else listens there.
     """
     port = service.port or 0
+    if not _free(port):
+        raise ForesafeError(
+            f"port {port} is taken",
+            where=f"the {service.name} server",
+            cause="another program listens there, perhaps another platform",
+            fix="choose others with `foresafe up --port FIRST`, or none for any that are free",
+        )
+    return port
+
+
+def _free(port: int) -> bool:
+    """Whether nobody listens there; what is left of closed connections does not count."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind(("127.0.0.1", port))
-        except OSError as fault:
-            raise ForesafeError(
-                f"port {port} is taken",
-                where=f"the {service.name} server",
-                cause="another program listens there, perhaps another platform",
-                fix="choose others with `foresafe up --port FIRST`, or none for any that are free",
-            ) from fault
-    return port
+        except OSError:
+            return False
+    return True
 
 
 def _not_started(service: Service, seconds: float) -> ForesafeError:

@@ -11,7 +11,7 @@ import pandas as pd
 from contracts.errors import NotFound
 from contracts.results import Decision, QualityReport, RuleCount
 from contracts.worth import read_worth
-from flows.artefacts import read_json
+from flows.documents import read_json
 from flows.judging import read_evaluation
 from flows.outputs import Outputs
 from flows.places import outputs_of, pilot_of

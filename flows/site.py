@@ -15,7 +15,14 @@ from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from urllib.parse import quote, unquote, urlsplit
 
-SHOWN = {"report": "Reports", "docs": "Data Docs", "monitor": "Monitoring", "scores": "Forecasts", "plots": "Plots"}
+SHOWN = {
+    "report": "Reports",
+    "docs": "Data Docs",
+    "monitor": "Monitoring",
+    "backtest": "Backtests",
+    "scores": "Forecasts",
+    "plots": "Plots",
+}
 LISTED = (".html", ".csv", ".geojson", ".png")
 
 

@@ -15,6 +15,7 @@ from flows.asked import Asked, asked_for, is_answered, note_answered
 from flows.each import record_outcomes
 from flows.instants import in_seoul, now
 from flows.journal import journaled
+from flows.links import with_runs
 from flows.pages import artifact_key, markdown, train_rows
 from flows.places import hazard_names, outputs_of
 from flows.recorded import closing_state, may_pass, outcome_of
@@ -70,7 +71,8 @@ def train(pilot: str, why: str = "", decision: str = "") -> State[Any]:
         noted.outcomes(outcomes)
         answered = {decision, *(found.key for found in asked.values())} - {""}
         note_answered(outputs, sorted(answered), at=now(), why=why)
-    rows = train_rows(outcomes)
+    runs = {outcome.name: (outcome.result or {}).get("run_id", "") for outcome in outcomes}
+    rows = with_runs(load_settings(), train_rows(outcomes), runs, by="hazard")
     facts = [in_seoul(now()), f"{made['rows']:,} rows of {made['features']} features, until {made['observed_until']}"]
     facts += [f"asked for: {why}"] if why else []
     create_table_artifact(table=rows, key=artifact_key("models", pilot))

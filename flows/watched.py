@@ -13,7 +13,7 @@ from contracts.params import MonitorParams, Params
 from contracts.pilot import Pilot
 from contracts.results import Features, FloatArray, IntArray, QualityReport, RuleCount, Spine
 from contracts.tables import Tables
-from flows.artefacts import read_json
+from flows.documents import read_json
 from flows.history import History
 from flows.outputs import Outputs
 
@@ -84,7 +84,7 @@ def _span(pilot: Pilot, params: MonitorParams) -> timedelta:
 def find_changes(given: Material, outputs: Outputs) -> SensorReport:
     """Everything that readings, incidents, assets and the last ingest show, whichever the model."""
     from monitoring.panel import sensor_days
-    from monitoring.sensors import check_arrivals, check_refusals, check_sensors
+    from monitoring.sensors import check_arrivals, check_refusals, check_sensors, unexplained
 
     metrics = given.pilot.metrics
     flowing = [name for name, metric in metrics.items() if not metric.static]
@@ -95,7 +95,7 @@ def find_changes(given: Material, outputs: Outputs) -> SensorReport:
         *check_arrivals(given.tables, metrics, until=given.at, params=given.params),
         *check_refusals(_last_reports(outputs), since=given.at - timedelta(days=given.params.recent_days)),
     )
-    return replace(report, findings=(*report.findings, *others))
+    return replace(report, findings=unexplained((*report.findings, *others)))
 
 
 def _last_reports(outputs: Outputs) -> list[QualityReport]:

@@ -12,6 +12,7 @@ from contracts.feed import Feed
 from contracts.pilot import Pilot
 from contracts.results import QualityReport
 from ingest import quality
+from ingest.docs import Docs
 from ingest.intake import Batch, Ingest, refuse, take_in
 from ingest.parse import Work, candidates, needed_columns
 from ingest.raw import read_raw
@@ -23,22 +24,20 @@ _GROUP_ROWS = 400_000
 
 
 def ingest_feed(
-    feed: Feed, pilot: Pilot, *, store: Store, roots: Mapping[str, Path], now: datetime, docs: Path | None
+    feed: Feed, pilot: Pilot, *, store: Store, roots: Mapping[str, Path], now: datetime, docs: Docs | None
 ) -> list[QualityReport]:
     """Bring every new file of a feed into the store; one report a file, by file name.
 
     A batch that the store has is not taken in again: its kept report is returned. A file that cannot be read is
     refused whole, copied to the store's `refused` folder, and reported; the other files go on.
 
-    roots: the `shared` and `state` folders. now: the instant of receipt. docs: folder for Data Docs, or None.
+    roots: the `shared` and `state` folders. now: the instant of receipt. docs: Data Docs, or None.
 
     Raises:
         BadSource: no file at all. NotFound: readings or incidents before any asset is known.
     """
-    from ingest.validate import Gate  # seconds to import: only where rows are validated
-
     files = locate(feed, roots)
-    ingest = Ingest(Work(feed, pilot, now), rules(feed, pilot, known_assets(feed, pilot, store)), store, Gate(docs))
+    ingest = Ingest(Work(feed, pilot, now), rules(feed, pilot, known_assets(feed, pilot, store)), store, docs)
     reports: list[QualityReport] = []
     group: list[Batch] = []
     for file in files:
@@ -53,7 +52,7 @@ def ingest_feed(
         if sum(batch.rows.height for batch in group) >= _GROUP_ROWS:
             reports, group = reports + take_in(group, ingest), []
     reports += take_in(group, ingest)
-    ingest.gate.build_docs()
+    ingest.show()
     return sorted(reports, key=lambda report: report.source)
 
 

@@ -1,8 +1,13 @@
-"""Data Docs that open without a network: GX's pages link to style sheets and scripts elsewhere; these are taken out."""
+"""Data Docs: where they are, how many are kept, and that they open without a network.
+
+GX's pages link to style sheets and scripts elsewhere; these are taken out. GX keeps every validation for ever.
+"""
 
 from __future__ import annotations
 
 import re
+import shutil
+from dataclasses import dataclass
 from pathlib import Path
 
 _ELSEWHERE = re.compile(
@@ -33,6 +38,27 @@ function draw(table, options) {
 }
 window.$ = window.jQuery = at => chain(typeof at === "string" ? document.querySelector(at) : null);
 </script></head>"""
+
+
+@dataclass(frozen=True)
+class Docs:
+    """A folder with GX's own HTML site, and how many of each feed's newest validations stay in it."""
+
+    folder: Path
+    kept: int = 24
+
+    @property
+    def stores(self) -> Path:
+        """What GX makes the pages from."""
+        return self.folder / ".stores"
+
+    def prune(self) -> None:
+        """Forget each feed's older validations: their results and their pages, which lie in folders of one name."""
+        results, pages = self.stores / "validation_results_store", self.folder / "validations"
+        for run in results.glob("*/*"):  # FEED/RUN_NAME/, and in it INSTANT/
+            for old in sorted(at.name for at in run.iterdir() if at.is_dir())[: -self.kept]:
+                for place in (results, pages):
+                    shutil.rmtree(place / run.relative_to(results) / old, ignore_errors=True)
 
 
 def make_offline(folder: Path) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ import polars as pl
 from contracts.feed import Feed
 from contracts.results import QualityReport
 from ingest import quality, quarantine
+from ingest.docs import Docs
 from ingest.duplicates import Fresh, fresh_rows
 from ingest.files import TIMES
 from ingest.parse import Work
@@ -39,12 +41,24 @@ class Batch:
 
 @dataclass(frozen=True)
 class Ingest:
-    """What every batch of a feed needs."""
+    """What every batch of a feed needs. docs: where to show what was judged, or None."""
 
     work: Work
     rules: tuple[Rule, ...]
     store: Store
-    gate: Gate
+    docs: Docs | None = None
+
+    @cached_property
+    def gate(self) -> Gate:
+        """Made when the first row is judged: it takes seconds to import, and mostly nothing is new."""
+        from ingest.validate import Gate
+
+        return Gate(self.docs)
+
+    def show(self) -> None:
+        """Data Docs of what was judged."""
+        if "gate" in vars(self):
+            self.gate.build_docs()
 
     @property
     def feed(self) -> Feed:

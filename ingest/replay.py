@@ -28,12 +28,10 @@ def replay_feed(feed: Feed, pilot: Pilot, *, store: Store, now: datetime) -> lis
     Doing it again changes nothing. A line that was no row at all (rule `columns`, `control_bytes`) stays as it is.
     `rows` of a report counts quarantined rows, not readings.
     """
-    from ingest.validate import Gate  # seconds to import
-
     left = quarantine.outstanding(store, feed.name)
     if not left.height:
         return []
-    ingest = Ingest(Work(feed, pilot, now), rules(feed, pilot, known_assets(feed, pilot, store)), store, Gate())
+    ingest = Ingest(Work(feed, pilot, now), rules(feed, pilot, known_assets(feed, pilot, store)), store)
     return [_replay(table, batch, source, ingest) for (batch, source), table in quarantine.stored_rows(left).items()]
 
 

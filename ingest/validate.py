@@ -11,11 +11,11 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
+from ingest.docs import Docs, make_offline
 from ingest.rules import Rule
 
 with warnings.catch_warnings():
@@ -42,9 +42,10 @@ class Verdict:
 class Gate:
     """One ephemeral GX context for all batches of a run."""
 
-    def __init__(self, docs: Path | None = None) -> None:
+    def __init__(self, docs: Docs | None = None) -> None:
         self._context = gx.get_context(project_config=_config(docs), mode="ephemeral")
         self._docs = docs
+        self._before = self._results() if docs else frozenset()
         self._source = self._context.data_sources.add_pandas("batches")
 
     def validate(self, frame: pl.DataFrame, rules: Sequence[Rule], *, name: str, complete: bool = False) -> Verdict:
@@ -59,13 +60,21 @@ class Gate:
         return _verdict(result, len(rules))
 
     def build_docs(self) -> None:
-        """Write GX's own HTML site; does nothing when no folder was given."""
+        """Write pages of what this gate judged, in GX's own HTML site; does nothing when no folder was given.
+
+        Without a list of pages GX would make all of them anew, for every feed once more.
+        """
         if self._docs is None:
             return
-        self._context.build_data_docs()
-        from ingest.docs import make_offline
+        self._docs.prune()
+        fresh = self._results() - self._before
+        if fresh:
+            suites = {key.expectation_suite_identifier for key in fresh}
+            self._context.build_data_docs(resource_identifiers=[*fresh, *suites])
+            make_offline(self._docs.folder)
 
-        make_offline(self._docs)
+    def _results(self) -> frozenset[Any]:
+        return frozenset(self._context.validation_results_store.list_keys())
 
     def _definition(self, rules: Sequence[Rule], name: str) -> Any:
         suite = gx.ExpectationSuite(name=name, expectations=expectations(rules))
@@ -80,12 +89,12 @@ class Gate:
         return self._context.validation_definitions.add_or_update(definition)
 
 
-def _config(docs: Path | None) -> DataContextConfig:
+def _config(docs: Docs | None) -> DataContextConfig:
     site = {
         "foresafe": {
             "class_name": "SiteBuilder",
             "show_how_to_buttons": False,
-            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs)},
+            "store_backend": {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs and docs.folder)},
             "site_index_builder": {"class_name": "DefaultSiteIndexBuilder"},
         }
     }
@@ -97,7 +106,7 @@ def _config(docs: Path | None) -> DataContextConfig:
     if docs is not None:
         config.data_docs_sites = site
         for store in ("expectations_store", "validation_results_store"):
-            backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs / ".stores" / store)}
+            backend = {"class_name": "TupleFilesystemStoreBackend", "base_directory": str(docs.stores / store)}
             if store == "expectations_store":
                 backend["filepath_suffix"] = ".json"
             config.stores[store]["store_backend"] = backend

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Literal
 
 Kind = Literal[
-    "outage",  # a partner sends next to nothing
+    "outage",  # a partner sends next to nothing, or nothing in one feed of incidents
     "gap",  # one sensor, or one metric of a partner, sends next to nothing
     "stuck",  # a sensor repeats one value
     "biased",  # one sensor left its past and its neighbours

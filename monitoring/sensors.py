@@ -17,6 +17,7 @@ from contracts.pilot import Metric
 from contracts.results import QualityReport
 from contracts.tables import Tables
 from monitoring.clocks import clock_skews, incident_delays, reading_delays
+from monitoring.feeds import silent_feeds
 from monitoring.findings import Finding, Kind, listed
 from monitoring.newcomers import changed_attributes, new_assets, new_sensors
 from monitoring.panel import SensorDays
@@ -27,7 +28,7 @@ LEAST_HISTORY_DAYS = 14
 REFUSED_SHARE = 0.2  # of a feed's rows
 INCIDENT_DAYS = 7  # incidents are rare: their delays are looked at over a week
 _EXPLAINS: dict[Kind, frozenset[Kind]] = {
-    "outage": frozenset(("gap", "delay_changed", "stuck")),
+    "outage": frozenset(("outage", "gap", "delay_changed", "stuck")),
     "clock_skew": frozenset(("delay_changed", "biased", "world_moved", "recalibrated")),
     "stuck": frozenset(("biased", "world_moved", "recalibrated", "clock_skew")),
     "gap": frozenset(("biased", "world_moved")),
@@ -69,6 +70,7 @@ def check_arrivals(
     """What incidents, assets and attributes show beside the readings that flow."""
     recent = params.recent_days
     return (
+        *silent_feeds(tables.incidents, until=until, chance=params.silence_chance),
         *incident_delays(
             tables.incidents, until=until, recent_days=INCIDENT_DAYS, history_days=params.history_days + INCIDENT_DAYS
         ),

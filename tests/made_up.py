@@ -12,6 +12,7 @@ from contracts.feed import Feed, load_feeds
 from contracts.pilot import Pilot, load_pilot
 from contracts.results import QualityReport
 from ingest import Store, ingest_feed
+from ingest.docs import Docs
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 POINTS = ((13.40, 52.52), (13.45, 52.50), (13.30, 52.48))
@@ -152,7 +153,7 @@ class City:
     def fires(self, *lines: str, name: str = "fires-1.jsonl") -> None:
         (self.drop / name).write_text("\n".join([*lines, ""]), encoding="utf-8")
 
-    def ingest(self, name: str, *, now: datetime = NOW, docs: Path | None = None) -> list[QualityReport]:
+    def ingest(self, name: str, *, now: datetime = NOW, docs: Docs | None = None) -> list[QualityReport]:
         return ingest_feed(self.feed(name), self.pilot, store=self.store, roots=self.roots, now=now, docs=docs)
 
 

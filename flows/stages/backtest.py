@@ -11,12 +11,14 @@ from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from contracts.errors import ForesafeError
+from contracts.errors import ForesafeError, NotEnoughData
 from contracts.replay import Replayed
-from flows.artefacts import load_features, load_training_set, write_json, write_text
+from flows.artefacts import load_features, load_training_set
 from flows.compute import computing
+from flows.documents import write_json, write_text
+from flows.each import Outcome
 from flows.material import git_revision
-from flows.months import month_name
+from flows.months import month_borders, month_name
 from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
 from flows.tracking import tracking_of
@@ -95,11 +97,27 @@ def backtest(settings: Settings, name: str, hazard: str, plan: Plan, *, progress
     return judge_history(steps, world.features.spine, final, borders=plan.borders, params=params.evaluate)
 
 
-def first_and_last(settings: Settings, name: str) -> tuple[datetime, datetime]:
-    """Of the forecasts that can be made. Raises NotFound when the features stage has not run."""
+def plan_of(settings: Settings, name: str, *, since: str, until: str, every_months: int, seeds: int) -> Plan:
+    """The months that there are features of, from `since` to `until` (`2026-03`, or empty), and how often to train.
+
+    Raises:
+        ForesafeError: months or numbers that make no sense. NotFound: the features stage has not run.
+        NotEnoughData: no whole month.
+    """
+    if every_months < 1:
+        raise ForesafeError(f"--every-months {every_months}", where="backtest", allowed="1 or more")
     as_of = load_features(outputs_of(settings, name).features).spine.as_of
     first, last = (at.astype("datetime64[us]").item().replace(tzinfo=UTC) for at in (as_of.min(), as_of.max()))
-    return first, last
+    zone = pilot_of(settings, name).timezone
+    return Plan(month_borders(first, last, zone=zone, since=since, until=until), every_months, seeds)
+
+
+def gather(plan: Plan, outcomes: Sequence[Outcome], *, at: datetime) -> Replay:
+    """What the hazards came to, one by one. Raises NotEnoughData where none could be replayed."""
+    replayed = [outcome.result for outcome in outcomes if not outcome.refused]
+    if not replayed:
+        raise NotEnoughData("no hazard could be replayed", where="backtest", cause=outcomes[0].refused)
+    return Replay(plan, replayed, {outcome.name: outcome.refused for outcome in outcomes if outcome.refused}, at)
 
 
 def keep(settings: Settings, name: str, replay: Replay) -> Path:

@@ -13,8 +13,9 @@ import numpy as np
 from contracts.params import Params
 from contracts.results import Features, Spine
 from contracts.tables import Tables
-from flows.artefacts import TrainingSet, save_training_set, write_json
+from flows.artefacts import TrainingSet, save_training_set
 from flows.compute import Compute, computing
+from flows.documents import write_json
 from flows.places import outputs_of, params_of, pilot_of
 from flows.settings import Settings
 
@@ -35,11 +36,13 @@ def ingest_feed(settings: Settings, name: str, feed_name: str, *, now: datetime)
     """Pull, gate and commit one feed; its quality reports, one a batch."""
     from contracts.feed import load_feeds
     from ingest import ingest_feed as run
+    from ingest.docs import Docs
     from ingest.store import Store
 
     pilot, outputs = pilot_of(settings, name), outputs_of(settings, name)
+    docs = Docs(outputs.docs, kept=params_of(settings, name).ingest.docs_kept)
     feed = next(feed for feed in load_feeds(settings.pilots / name, pilot) if feed.name == feed_name)
-    reports = run(feed, pilot, store=Store(outputs.store), roots=settings.roots, now=now, docs=outputs.docs)
+    reports = run(feed, pilot, store=Store(outputs.store), roots=settings.roots, now=now, docs=docs)
     summary = [report.as_json() for report in reports]
     write_json(outputs.quality / f"{feed_name}.json", summary)
     return summary

@@ -13,7 +13,8 @@ import polars as pl
 from contracts.errors import BadSource, BadTable, NotFound
 from contracts.pilot import Pilot
 from contracts.results import Features
-from flows.artefacts import replaced, write_json, write_text
+from flows.artefacts import replaced
+from flows.documents import write_json, write_text
 from flows.fallback import climatology_scores
 from flows.places import hazard_names, outputs_of, pilot_of
 from flows.settings import Settings

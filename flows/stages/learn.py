@@ -8,10 +8,11 @@ from typing import Any
 import polars as pl
 
 from contracts.results import FloatArray
-from flows.artefacts import load_features, read_json, write_json
+from flows.artefacts import load_features
 from flows.asked import Asked
 from flows.attainable import attainable, true_risk
 from flows.compute import computing
+from flows.documents import read_json, write_json
 from flows.judging import metrics, reliability_rows
 from flows.material import Material, fit, judge_rows, judge_worth, load_material
 from flows.outputs import Outputs

@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from contracts.errors import NotFound
-from flows.artefacts import write_json
 from flows.asked import Asked
+from flows.documents import write_json
 from flows.material import Material, load_material
 from flows.places import outputs_of
 from flows.settings import Settings

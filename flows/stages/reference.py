@@ -11,7 +11,7 @@ import numpy as np
 
 from contracts.params import MonitorParams
 from contracts.results import Features, Labels
-from flows.artefacts import read_json
+from flows.documents import read_json
 from flows.material import Material
 from flows.outputs import Outputs
 from flows.settings import Settings

@@ -12,8 +12,8 @@ import numpy as np
 from contracts.errors import BadSource, BadTable, ForesafeError
 from contracts.results import Decision, FloatArray, IntArray
 from contracts.worth import read_worth
-from flows.artefacts import read_json, write_json
 from flows.asked import Asked
+from flows.documents import read_json, write_json
 from flows.evidence import surroundings
 from flows.judging import read_evaluation
 from flows.material import Material, judge_rows, load_material, untouched_by
@@ -122,12 +122,11 @@ def _decide(
     rival = _champion(settings, given, name=model_name)
     if rival.model is not None:
         given = untouched_by(rival.model, given)
+    test = given.features.take(given.labels.rows[given.parts.test])
     trial = judge_rows(model, given)
     decision = decide_promotion(
         _contender(model, trial.probability, name=f"{model_name} (new)"),
-        None
-        if rival.model is None
-        else _contender(rival.model, judge_rows(rival.model, given).probability, rival.name),
+        None if rival.model is None else _contender(rival.model, rival.model.predict(test)[0], rival.name),
         judged=trial.judged,
         baselines=trial.baselines,
         params=given.params.promote,
@@ -204,8 +203,8 @@ def learn_and_release(
         learn = recalibrate if asked and asked.kind == "recalibrate" else train
         learn(settings, name, hazard, asked=asked)
         judged = evaluate(settings, name, hazard, asked=asked)
-        track(settings, name, hazard, asked=asked)
-        return {**judged, **release(settings, name, hazard, now=clock(), asked=asked)}
+        tracked = track(settings, name, hazard, asked=asked)
+        return {**judged, **tracked, **release(settings, name, hazard, now=clock(), asked=asked)}
     except ForesafeError as refusal:
         from models.registry import registered_name, save_refusal
 

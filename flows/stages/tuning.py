@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 
 import yaml
 
-from flows.artefacts import write_text
+from flows.documents import write_text
 from flows.material import Material, load_material
 from flows.outputs import Outputs
 from flows.places import outputs_of

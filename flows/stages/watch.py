@@ -127,12 +127,11 @@ def _decided(settings: Settings, outputs: Outputs, name: str, windows: list[Wind
         decision = decide_retrain(history, subject=subject, earlier=past, params=params, at=window.at)
         record = {**decision.as_json(), "key": f"{subject}|{window.version}|{window.at.isoformat()}"}
         append_records(outputs.monitor / DECISIONS, [record])
+        run_id = ""
         if window.version:
-            experiment = f"{name}-monitor"
-            log_series(
-                tracking_of(settings), experiment=experiment, subject=subject, numbers=window.numbers, at=window.at
-            )
-        summaries.append({"hazard": window.hazard, "version": window.version, **record})
+            series = {"experiment": f"{name}-monitor", "subject": subject}
+            run_id = log_series(tracking_of(settings), **series, numbers=window.numbers, at=window.at)
+        summaries.append({"hazard": window.hazard, "version": window.version, "run_id": run_id, **record})
     return summaries
 
 

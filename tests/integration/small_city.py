@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
+from contextlib import closing
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -25,6 +27,9 @@ train:
   early_stopping_rounds: 10
 evaluate: {replicates: 60}
 """
+SHORT = PARAMS.replace("days: 250", "days: 130").replace(
+    "calibrate_days: 45, test_days: 50", "calibrate_days: 20, test_days: 25"
+)
 
 
 def environment(**extra: str) -> dict[str, str]:
@@ -51,6 +56,15 @@ def make_small_city(home: Path, params: str = PARAMS) -> Path:
         done = foresafe(*command, home=home)
         assert done.returncode == 0, done.stderr
     make_champion(home, "ulsan-chemical_release")
+    return home
+
+
+def copy_city(city: Path, home: Path) -> Path:
+    """Another one like it, whose registry names its own files: MLflow's local artifacts are absolute."""
+    shutil.copytree(city, home, ignore=shutil.ignore_patterns("monitor", "partners"))
+    with closing(sqlite3.connect(home / "var" / "mlflow" / "mlflow.db")) as database, database:
+        for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
+            database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(city), str(home)))
     return home
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 
@@ -22,11 +21,6 @@ from models.registry import (
 from tests.integration.test_registry_operations import NAME, day, decided, published, released
 
 pytestmark = pytest.mark.slow
-
-
-@pytest.fixture
-def tracking(tmp_path: Path) -> Tracking:
-    return Tracking(uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=(tmp_path / "artifacts").as_uri())
 
 
 def waits(tracking: Tracking, number: int) -> Version:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.integration.checkout import Checkout, small_checkout
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("conductors"), pytest.mark.timeout(1200)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(1200)]
 STAGES = ("simulate", "ingest", "features", "train", "evaluate", "track", "score", "report")
 
 

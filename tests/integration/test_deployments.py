@@ -20,6 +20,7 @@ from tests.integration.checkout import PROJECT, Checkout
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 SCHEDULES = {
+    "backtest/ulsan-monthly": ("0 5 1 * *", "Asia/Seoul"),
     "ingest/ulsan-hourly": ("5 * * * *", "Asia/Seoul"),
     "monitor/ulsan-hourly": ("30 * * * *", "Asia/Seoul"),
     "score/ulsan-hourly": ("15 * * * *", "Asia/Seoul"),

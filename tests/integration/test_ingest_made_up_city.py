@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,6 +13,7 @@ import pytest
 from contracts.errors import BadSource, BadTable, ForesafeError, NotFound
 from contracts.tables import ASSETS, INCIDENTS, READINGS
 from ingest import check_pilot, outstanding, replay_feed
+from ingest.docs import Docs
 from tests.made_up import CELLS, FIRES_FEED, NOW, WEATHER_FEED, City, make_city
 
 HOUR = timedelta(hours=1)
@@ -260,8 +262,8 @@ def test_check_tells_a_partner_what_is_wrong(city: City) -> None:
 
 def test_data_docs_open_without_a_network(city: City, tmp_path: Path) -> None:
     docs = tmp_path / "docs"
-    city.ingest("weather", docs=docs)
-    city.ingest("fires", docs=docs)
+    city.ingest("weather", docs=Docs(docs))
+    city.ingest("fires", docs=Docs(docs))
     index = (docs / "index.html").read_text(encoding="utf-8")
     assert "weather" in index
     assert "fires" in index
@@ -271,6 +273,31 @@ def test_data_docs_open_without_a_network(city: City, tmp_path: Path) -> None:
         text = page.read_text(encoding="utf-8")
         assert '<script src="http' not in text
         assert 'rel="stylesheet" href="http' not in text
+
+
+def test_the_newest_validations_stay_in_data_docs(city: City, tmp_path: Path) -> None:
+    docs = Docs(tmp_path / "docs", kept=2)
+    city.ingest("fires", docs=docs)
+    seen = []
+    for day in range(3):
+        city.weather(f"0{day + 3}.02.2025 00:00;{CELLS[0]};32;36;1000", name=f"weather-{day + 2}.csv")
+        city.ingest("weather", docs=docs)
+        seen.append({page.parent.name for page in (docs.folder / "validations" / "weather").rglob("*.html")})
+    assert [len(pages) for pages in seen] == [1, 2, 2]
+    assert seen[2] & seen[1] - seen[0], "the oldest is the one that went"
+    assert not seen[2] & seen[0]
+    results = docs.stores / "validation_results_store"
+    assert {path.parent.name for path in (results / "weather").rglob("*.json")} == seen[2]
+    assert len(list((results / "fires").rglob("*.json"))) == 1, "each feed has its own"
+    index = (docs.folder / "index.html").read_text(encoding="utf-8")
+    shown = set(re.findall(r"validations/weather/__none__/([^/]+)/", index))
+    assert shown == seen[2]
+
+
+def test_where_nothing_is_new_nothing_is_judged_and_shown(city: City, tmp_path: Path) -> None:
+    city.ingest("weather")
+    city.ingest("weather", docs=Docs(tmp_path / "docs"))
+    assert not (tmp_path / "docs").exists()
 
 
 def test_versions_and_compaction_keep_every_row(city: City) -> None:

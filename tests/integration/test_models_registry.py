@@ -63,11 +63,6 @@ def walk() -> Walk:
     return fitted_walk()
 
 
-@pytest.fixture
-def tracking(tmp_path: Path) -> Tracking:
-    return Tracking(uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=(tmp_path / "artifacts").as_uri())
-
-
 def golden_rows(walk: Walk) -> Features:
     return walk.city.features.take(walk.parts.test[:40])
 

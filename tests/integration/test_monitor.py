@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import pytest
 
-from tests.integration.small_city import PARAMS, foresafe, make_small_city
+from flows.server import answers, together
+from flows.services import pages_service, prefect_service
+from flows.settings import load_settings
+from tests.integration.small_city import copy_city, foresafe
+from tests.integration.test_deployments import post
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("monitor")]
+pytestmark = pytest.mark.slow
 MODEL = "ulsan-chemical_release"
-QUICK = PARAMS + "monitor: {min_reference_days: 10, season_days: 60, min_ripe_incidents: 10}\n"
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_small_city(tmp_path_factory.mktemp("city"), params=QUICK)
+def city(small_city: Path) -> Path:
+    return small_city
 
 
 def records(home: Path, name: str) -> list[dict[str, Any]]:
@@ -31,8 +36,12 @@ def check(home: Path, *options: str) -> dict[str, Any]:
     return records(home, "windows.jsonl")[-1]
 
 
-def test_a_window_is_judged_kept_once_logged_and_shown(city: Path) -> None:
-    window = check(city, "--at", "2025-08-20T00:00", "--page")
+@pytest.fixture(scope="module")
+def window(city: Path) -> dict[str, Any]:
+    return check(city, "--at", "2025-08-20T00:00", "--page")
+
+
+def test_a_window_is_judged_kept_once_logged_and_shown(city: Path, window: dict[str, Any]) -> None:
     assert window["version"] == "1"
     assert window["drift_share"] is not None, window["states"]
     assert window["learning_z"] is not None, window["states"]
@@ -49,8 +58,34 @@ def test_a_window_is_judged_kept_once_logged_and_shown(city: Path) -> None:
     assert _series(city)["realised.log_loss"] == [window["numbers"]["realised.log_loss"]]
 
 
+def test_a_decision_to_train_is_told_and_the_run_links_to_its_page(city: Path, tmp_path: Path) -> None:
+    """Through Prefect, on a real server, by a monitor that is easily convinced: what prefect.yaml answers."""
+    home = copy_city(city, tmp_path / "eager")
+    params = home / "params.yaml"
+    eager = "min_ripe_incidents: 10, persist: 1, of_last: 1, loss_z: 0.0001"
+    params.write_text(params.read_text().replace("min_ripe_incidents: 10", eager))
+    settings = load_settings(home, {})
+    with together(prefect_service(settings), pages_service(settings)) as addresses:
+        done = foresafe("monitor", "ulsan", "--at", "2025-08-20T00:00", "--page", home=home)
+        assert done.returncode == 0, done.stderr
+        api = addresses["Prefect"] + "/api"
+        asked = {"filter": {"event": {"prefix": ["foresafe."]}}}
+        (event,) = post(f"{api}/events/filter", asked)["events"]
+        (page,) = post(f"{api}/artifacts/filter", {"artifacts": {"key": {"any_": ["monitor-ulsan"]}}})
+        (table,) = post(f"{api}/artifacts/filter", {"artifacts": {"key": {"any_": ["decisions-ulsan"]}}})
+        (link,) = re.findall(r"\[report.html\]\((.*?)\)", page["data"])
+        assert link == addresses["Pages"] + "/monitor/ulsan/report.html"
+        assert answers(link)
+    (made,) = records(home, "decisions.jsonl")
+    assert event["event"] == "foresafe.retrain.requested"
+    assert event["resource"]["foresafe.pilot"] == "ulsan", "by which the automation chooses"
+    assert event["payload"] == {key: made[key] for key in ("subject", "kind", "reasons", "decided_at", "key")}
+    assert event["id"] == str(uuid5(NAMESPACE_URL, made["key"])), "told again, it is the same event"
+    assert json.loads(table["data"])[0]["mlflow"] == _series_run(home).info.run_id, "no MLflow server: its id alone"
+
+
+@pytest.mark.usefixtures("window")
 def test_decisions_are_listed_with_their_reasons(city: Path) -> None:
-    check(city, "--at", "2025-08-20T00:00")
     done = foresafe("decisions", "ulsan", home=city)
     assert done.returncode == 0, done.stderr
     assert MODEL in done.stdout
@@ -59,10 +94,7 @@ def test_decisions_are_listed_with_their_reasons(city: Path) -> None:
 
 def test_what_is_not_there_is_a_recorded_state(city: Path, tmp_path: Path) -> None:
     """A reference that is gone, then no champion, then an empty store: each is said; no crash and no all-clear."""
-    home = tmp_path / "copy"
-    shutil.copytree(city, home, ignore=shutil.ignore_patterns("monitor", "partners"))
-    moved = home / "var" / "mlflow" / "mlflow.db"
-    _point_here(moved, str(city), str(home))
+    home = copy_city(city, tmp_path / "copy")
     for folder in (home / "var" / "mlflow").rglob("reference"):
         shutil.rmtree(folder)
     window = check(home, "--at", "2025-08-20T00:00")
@@ -70,7 +102,7 @@ def test_what_is_not_there_is_a_recorded_state(city: Path, tmp_path: Path) -> No
     assert window["drift_share"] is None
     assert window["learning_z"] is not None, "performance is judged all the same"
 
-    moved.unlink()
+    (home / "var" / "mlflow" / "mlflow.db").unlink()
     window = check(home, "--at", "2025-08-21T00:00")
     assert window["states"]["model"] == f"no champion of {MODEL} yet: train and release one"
     assert records(home, "decisions.jsonl")[-1]["kind"] == "nothing"
@@ -81,20 +113,17 @@ def test_what_is_not_there_is_a_recorded_state(city: Path, tmp_path: Path) -> No
     assert "no readings" in records(home, "decisions.jsonl")[-1]["reasons"][-1]
 
 
-def _point_here(database: Path, old: str, new: str) -> None:
-    """The copy's registry names its own files: MLflow's local artifacts are absolute."""
-    import sqlite3
-
-    with sqlite3.connect(database) as connection:
-        connection.execute("UPDATE runs SET artifact_uri = replace(artifact_uri, ?, ?)", (old, new))
-        connection.execute("UPDATE experiments SET artifact_location = replace(artifact_location, ?, ?)", (old, new))
-    connection.close()
-
-
-def _series(home: Path) -> dict[str, list[float]]:
+def _series_run(home: Path) -> Any:
     from models.registry.client import Tracking, connect
 
     client = connect(Tracking(f"sqlite:///{home / 'var' / 'mlflow' / 'mlflow.db'}"))
     experiment = client.get_experiment_by_name("ulsan-monitor")
     (run,) = client.search_runs([experiment.experiment_id])
+    return run
+
+
+def _series(home: Path) -> dict[str, list[float]]:
+    from models.registry.client import Tracking, connect
+
+    client, run = connect(Tracking(f"sqlite:///{home / 'var' / 'mlflow' / 'mlflow.db'}")), _series_run(home)
     return {key: [m.value for m in client.get_metric_history(run.info.run_id, key)] for key in run.data.metrics}

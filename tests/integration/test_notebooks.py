@@ -13,18 +13,17 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.integration.small_city import ROOT, environment, make_small_city
+from tests.integration.small_city import ROOT, environment
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ROOMS = ("contracts", "ingest", "features", "models", "monitoring", "flows", "simulation", "reporting")
 each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
-@pytest.fixture(scope="session")
-def small_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    home = make_small_city(tmp_path_factory.mktemp("city"))
-    shutil.copytree(ROOT / "notebooks", home / "notebooks")
-    return home
+@pytest.fixture(scope="module")
+def city(small_city: Path) -> Path:
+    shutil.copytree(ROOT / "notebooks", small_city / "notebooks")
+    return small_city
 
 
 def trees(path: Path) -> Iterator[ast.Module]:
@@ -79,11 +78,11 @@ def test_a_downstream_service_imports_nothing_of_ours() -> None:
 
 @pytest.mark.slow
 @each
-def test_a_notebook_runs_from_top_to_bottom(path: Path, small_city: Path) -> None:
+def test_a_notebook_runs_from_top_to_bottom(path: Path, city: Path) -> None:
     notebook = nbformat.read(path, as_version=4)
-    place = {"metadata": {"path": str(small_city / "notebooks")}}
+    place = {"metadata": {"path": str(city / "notebooks")}}
     NotebookClient(notebook, timeout=240, kernel_name="python3", resources=place).execute(
-        env=environment(IPYTHONDIR=str(small_city / "ipython"), OMP_NUM_THREADS="1")
+        env=environment(IPYTHONDIR=str(city / "ipython"), OMP_NUM_THREADS="1")
     )
     outputs: list[Any] = [output for cell in notebook.cells for output in cell.get("outputs", [])]
     pictures = [output for output in outputs if "image/png" in output.get("data", {})]

@@ -13,7 +13,9 @@ import threading
 import time
 import urllib.request
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import datetime, timedelta
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -21,9 +23,11 @@ from typing import Any
 import pytest
 
 from flows.server import answers
+from tests.integration.moving_town import CHANGED, FIRST, SEEN, TRAINED, Town, make_town, with_town
+from tests.integration.moving_town import MODEL as TOWN_MODEL
 from tests.integration.small_city import ROOT, environment, foresafe
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("operating"), pytest.mark.timeout(600)]
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MODEL = "ulsan-traffic_accident"
 PARAMS = """
 simulate: {days: 60}
@@ -51,7 +55,7 @@ class Platform:
             f"{self.addresses['Prefect']}/api/{path}", data, {"Content-Type": "application/json"}
         )
         with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.load(reply)
+            return json.loads(reply.read() or "null")
 
     def runs(self, deployment: str) -> list[Any]:
         """Runs that are more than planned, oldest first."""
@@ -61,6 +65,22 @@ class Platform:
     def start(self, deployment: str, **parameters: Any) -> None:
         (found,) = self.ask("deployments/filter", self._named(deployment))
         self.ask(f"deployments/{found['id']}/create_flow_run", {"parameters": parameters})
+
+    def artifact(self, key: str) -> Any:
+        """The newest of that key."""
+        found = self.ask("artifacts/latest/filter", {"artifacts": {"key": {"any_": [key]}}})
+        (artifact,) = found
+        return artifact
+
+    @contextmanager
+    def time_passes(self, deployment: str) -> Iterator[None]:
+        """In this block the server starts a paused deployment by its own schedule; afterwards it is idle."""
+        (found,) = self.ask("deployments/filter", self._named(deployment))
+        self.ask(f"deployments/{found['id']}/resume_deployment", {})
+        yield
+        self.ask(f"deployments/{found['id']}/pause_deployment", {})
+        at_work = {"flow_runs": {"state": {"type": {"any_": ["RUNNING", "PENDING"]}}}, **self._named(deployment)}
+        until(lambda: not self.ask("flow_runs/filter", at_work))
 
     @staticmethod
     def _named(deployment: str) -> dict[str, Any]:
@@ -127,8 +147,10 @@ def platform(tmp_path_factory: pytest.TempPathFactory, webhook: tuple[str, list[
     shutil.copytree(ROOT / "pilots" / "ulsan", home / "pilots" / "ulsan")
     (home / "pilots" / "ulsan" / "params.yaml").unlink(missing_ok=True)
     (home / "params.yaml").write_text(PARAMS, encoding="utf-8")
-    shutil.copy(ROOT / "prefect.yaml", home)
-    for command in (["simulate"], ["ingest", "ulsan", "--direct"]):
+    make_town(home)
+    (home / "prefect.yaml").write_text(with_town((ROOT / "prefect.yaml").read_text(encoding="utf-8")), encoding="utf-8")
+    town = [["ingest", "town", "--direct"], ["train", "town", "--direct"]]
+    for command in (["simulate"], ["ingest", "ulsan", "--direct"], *town):
         done = foresafe(*command, home=home)
         assert done.returncode == 0, done.stderr
     url, heard = webhook
@@ -155,25 +177,30 @@ def emit(platform: Platform, event: str, *reasons: str) -> None:
     )
 
 
-def decided(platform: Platform) -> list[tuple[str, str]]:
-    """(kind, by) of every decision about the model, as the MLflow server shows them."""
+def decided(platform: Platform, model: str = MODEL) -> list[tuple[str, str]]:
+    """(kind, by) of every decision about a model, as the MLflow server shows them."""
     where = platform.addresses["MLflow"] + "/api/2.0/mlflow"
     with urllib.request.urlopen(f"{where}/model-versions/search", timeout=30) as reply:
         versions = json.load(reply).get("model_versions", [])
-    tags = [tag for version in versions if version["name"] == MODEL for tag in version.get("tags", [])]
+    tags = [tag for version in versions if version["name"] == model for tag in version.get("tags", [])]
     found = [json.loads(tag["value"]) for tag in tags if tag["key"].startswith("decided.")]
     return [(decision["kind"], decision["by"]) for decision in found]
 
 
-def test_an_event_ends_in_a_recorded_decision_and_two_in_one_training(platform: Platform) -> None:
+@pytest.fixture(scope="module")
+def trained(platform: Platform) -> Any:
+    """The training run that two events asked for."""
     emit(platform, "foresafe.retrain.requested", "gas moved", "weather moved")
     emit(platform, "foresafe.retrain.requested", "gas moved again")
-    runs = until(
-        lambda: [run for run in platform.runs("train/ulsan-weekly") if run["state_type"] in ("COMPLETED", "FAILED")]
-    )
-    assert [run["state_name"] for run in runs] == ["Completed"], runs[0]["state"]["message"]
+    ended = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
+    (run,) = until(lambda: [run for run in platform.runs("train/ulsan-weekly") if run["state_type"] in ended])
+    return run
+
+
+def test_an_event_ends_in_a_recorded_decision_and_two_in_one_training(platform: Platform, trained: Any) -> None:
+    assert trained["state_name"] == "Completed", trained["state"]["message"]
     asked = {"pilot": "ulsan", "why": "gas moved; weather moved", "decision": f"{MODEL}|1|gas moved"}
-    assert runs[0]["parameters"] == asked
+    assert trained["parameters"] == asked
     ((kind, by),) = decided(platform)
     assert by == "the gate"
     assert kind in ("wait", "refuse"), "with `release: manual` the gate itself releases nothing"
@@ -187,10 +214,10 @@ def test_an_event_ends_in_a_recorded_decision_and_two_in_one_training(platform: 
         assert decided(platform)[-1][0] == "promote"
 
 
-def test_a_decision_is_trained_for_once(platform: Platform) -> None:
+def test_a_decision_is_trained_for_once(platform: Platform, trained: Any) -> None:
     """The same decision may ask again hours later, when nothing new has arrived."""
     before = {run["id"] for run in platform.runs("train/ulsan-weekly")}
-    platform.start("train/ulsan-weekly", pilot="ulsan", decision=f"{MODEL}|1|gas moved")
+    platform.start("train/ulsan-weekly", pilot="ulsan", decision=trained["parameters"]["decision"])
     (again,) = until(
         lambda: [
             run
@@ -199,6 +226,27 @@ def test_a_decision_is_trained_for_once(platform: Platform) -> None:
         ]
     )
     assert "before" in again["state"]["message"]
+
+
+def test_a_training_links_to_its_mlflow_run(platform: Platform, trained: Any) -> None:
+    (row,) = json.loads(platform.artifact("models-ulsan")["data"])
+    (run,) = re.findall(r"^\[run\]\((.*)/#/runs/(\w+)\)$", row["mlflow"])
+    assert run[0] == platform.addresses["MLflow"]
+    assert answers(f"{run[0]}/api/2.0/mlflow/runs/get?run_id={run[1]}")
+    assert row["mlflow"] in platform.artifact("train-ulsan")["data"]
+
+
+def test_the_history_is_replayed_by_its_deployment(platform: Platform, trained: Any) -> None:
+    """What the training built reaches into two months."""
+    platform.start("backtest/ulsan-monthly", pilot="ulsan")
+    until(lambda: ended(platform, "backtest/ulsan-monthly"))
+    (run,) = platform.runs("backtest/ulsan-monthly")
+    assert run["state_name"] == "Completed", run["state"]["message"]
+    (row,) = json.loads(platform.artifact("skill-ulsan")["data"])
+    assert (row["hazard"], row["months"]) == ("traffic_accident", 2)
+    link = platform.addresses["Pages"] + "/backtest/ulsan/index.html"
+    assert f"[index.html]({link})" in platform.artifact("backtest-ulsan")["data"]
+    assert answers(link)
 
 
 def test_three_runs_at_once_are_one_run(platform: Platform) -> None:
@@ -222,11 +270,45 @@ def test_the_operator_hears_of_a_failed_run_and_of_a_call(platform: Platform) ->
     assert "sensor voc-3 is stuck at 4.2 ppb" in [told["body"] for told in platform.heard]
 
 
-def test_the_worker_logs_with_run_ids(platform: Platform) -> None:
+def test_the_worker_logs_with_run_ids(platform: Platform, trained: Any) -> None:
     lines = (platform.home / "var" / "worker" / "server.log").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines if line.startswith("{")]
-    runs = {run["id"] for run in platform.runs("train/ulsan-weekly")}
-    assert runs & {record.get("flow_run_id") for record in records}
+    assert trained["id"] in {record.get("flow_run_id") for record in records}
+
+
+def an_hour_passes(platform: Platform, town: Town, *, until_day: int) -> None:
+    """Ingest comes by its schedule, and then monitoring by its own."""
+    before = ended(platform, "ingest/town-ingest").count("Completed")
+    with platform.time_passes("ingest/town-ingest"):
+        until(lambda: ended(platform, "ingest/town-ingest").count("Completed") > before)
+    with platform.time_passes("monitor/town-monitor"):
+        until(lambda: town.decisions(day=until_day))
+
+
+def test_a_drift_in_the_shared_files_ends_in_a_new_champion_and_a_season_does_not(platform: Platform) -> None:
+    """Files come; ingest and monitoring are scheduled, and the decision's event starts the training. Nobody starts a
+    run, emits an event or moves an alias."""
+    town = Town(platform.home)
+    assert decided(platform, TOWN_MODEL) == [("promote", "the gate")]
+    town.share(TRAINED, CHANGED)
+    an_hour_passes(platform, town, until_day=CHANGED)
+    assert {decision["kind"] for decision in town.decisions()} == {"nothing"}
+    assert "the forecasts hold" in town.decisions(day=CHANGED)[0]["reasons"][0]
+
+    town.share(CHANGED, SEEN)
+    an_hour_passes(platform, town, until_day=SEEN)
+    until(lambda: ended(platform, "train/town-train"))
+    (run,) = platform.runs("train/town-train")
+    assert run["state_name"] == "Completed", run["state"]["message"]
+    (asked,) = [decision for decision in town.decisions() if decision["kind"] == "retrain"]
+    assert run["parameters"]["decision"] == asked["key"]
+    assert "could be learnt from age" in run["parameters"]["why"]
+    late = datetime.fromisoformat(asked["inputs"]["since"]) - (FIRST + timedelta(days=CHANGED))
+    assert timedelta(0) <= late <= timedelta(days=4), "as far back as the judged days go"
+    assert decided(platform, TOWN_MODEL) == [("promote", "the gate")] * 2
+    assert "version 2, since" in foresafe("history", TOWN_MODEL, home=platform.home).stdout
+    rebuilt = foresafe("rebuild", TOWN_MODEL, "2", home=platform.home)
+    assert "equal, byte for byte" in rebuilt.stdout, "its cut in time is in its entry" + rebuilt.stdout + rebuilt.stderr
 
 
 def test_only_pages_are_served_and_their_links_work(platform: Platform) -> None:

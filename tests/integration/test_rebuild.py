@@ -17,20 +17,17 @@ from flows.stages import release, score
 from flows.stages.rebuild import rebuild
 from ingest.store import Store
 from models.registry import Tracking, champion_version, find_version, history, load_version
-from tests.integration.small_city import PARAMS, foresafe, make_champion, make_small_city
+from tests.integration.small_city import SHORT, copy_city, foresafe, make_champion
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MODEL = "ulsan-chemical_release"
 ROLLBACK_SECONDS = 5.0
-SHORT = PARAMS.replace("days: 250", "days: 130").replace(
-    "calibrate_days: 45, test_days: 50", "calibrate_days: 20, test_days: 25"
-)
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def city(short_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Version 1 was made champion by hand; then the world went on, and version 2 too was trained and made champion."""
-    home = make_small_city(tmp_path_factory.mktemp("city"), params=SHORT)
+    home = copy_city(short_city, tmp_path_factory.mktemp("rebuild") / "city")
     the_world_goes_on(Store(home / "var" / "store" / "ulsan"))
     pilot = home / "pilots" / "ulsan" / "pilot.yaml"
     pilot.write_text(pilot.read_text().replace("alerts_per_day: 10", "alerts_per_day: 7"))

@@ -44,11 +44,6 @@ def day(number: int) -> datetime:
     return FIRST + timedelta(days=number)
 
 
-@pytest.fixture
-def tracking(tmp_path: Path) -> Tracking:
-    return Tracking(uri=f"sqlite:///{tmp_path / 'mlflow.db'}", artifacts=(tmp_path / "artifacts").as_uri())
-
-
 def golden() -> Features:
     return walk().city.features.take(walk().parts.test[:20])
 

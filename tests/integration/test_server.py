@@ -8,6 +8,7 @@ import socket
 import subprocess
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
@@ -32,9 +33,13 @@ def pages(folder: Path, *, port: str = "{port}") -> Service:
 
 
 def gone(address: str, within_seconds: float = 15) -> bool:
-    until = time.monotonic() + within_seconds
-    while time.monotonic() < until:
-        if not answers(address):
+    return until(lambda: not answers(address), within_seconds)
+
+
+def until(happens: Callable[[], bool], within_seconds: float = 15) -> bool:
+    end = time.monotonic() + within_seconds
+    while time.monotonic() < end:
+        if happens():
             return True
         time.sleep(0.1)
     return False
@@ -189,4 +194,22 @@ def test_a_server_that_died_comes_back_on_its_port(tmp_path: Path) -> None:
         os.kill(record.pid, signal.SIGKILL)
         assert gone(address)
         assert use.gone()
+        assert use.again() == address
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="a killed keeper takes its server along on Linux only")
+def test_a_server_that_is_slow_to_die_is_waited_for(tmp_path: Path) -> None:
+    """Its keeper is gone, but it shuts down in its own time and still listens: Prefect's takes seconds."""
+    script = (
+        "import http.server as h, signal, sys, time;"
+        "signal.signal(signal.SIGTERM, lambda *_: (time.sleep(1.5), sys.exit()));"
+        "h.ThreadingHTTPServer(('127.0.0.1', int(sys.argv[1])), h.SimpleHTTPRequestHandler).serve_forever()"
+    )
+    service = replace(pages(tmp_path), command=(sys.executable, "-c", script, "{port}"))
+    with Use(service) as use:
+        address = use.address(30)
+        record = read_record(service)
+        assert record is not None
+        os.kill(record.pid, signal.SIGKILL)
+        assert until(use.gone)
         assert use.again() == address

@@ -10,19 +10,15 @@ import pytest
 import yaml
 
 from models.registry import Tracking, find_version, read_entry
-from tests.integration.small_city import PARAMS, foresafe, make_small_city
+from tests.integration.small_city import foresafe
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 HAZARD, MODEL = "chemical_release", "ulsan-chemical_release"
-SHORT = PARAMS.replace("days: 250", "days: 130").replace(
-    "calibrate_days: 45, test_days: 50", "calibrate_days: 20, test_days: 25"
-)
-OWN = SHORT.replace("seeds: [1]", "seeds: [1]\n  per_hazard: {chemical_release: {num_leaves: 9, min_incidents: 8}}")
 
 
 @pytest.fixture(scope="module")
-def city(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return make_small_city(tmp_path_factory.mktemp("city"), params=OWN)
+def city(short_city: Path) -> Path:
+    return short_city
 
 
 def tracking(home: Path) -> Tracking:

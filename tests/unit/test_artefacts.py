@@ -11,14 +11,8 @@ import pytest
 
 from contracts.errors import BadSource, NotFound
 from contracts.results import FeatureInfo, Features, Labels, Spine
-from flows.artefacts import (
-    TrainingSet,
-    load_training_set,
-    read_json,
-    replaced,
-    save_training_set,
-    write_json,
-)
+from flows.artefacts import TrainingSet, load_training_set, replaced, save_training_set
+from flows.documents import read_json, write_json
 
 
 def training_set() -> TrainingSet:
