@@ -1,6 +1,9 @@
 """How much of what could be known each model of the simulated city knows: log-loss skill, climatology 0, true risk 1.
 
-    python -m benchmarks.ulsan
+    python -m benchmarks.ulsan [--store FOLDER]
+
+Then the same against months of training history, beside rivals that say how much of it can be learned at all
+(`benchmarks.learning_curve`); the picture is `var/ulsan-learning-curve.png`.
 
 Simulation, ingest, features, training and calibration are the platform's stages with the pilot's own parameters
 (`pilots/ulsan`), in a folder that is gone afterwards. The true risk is the simulation's; no stage but this reads it.
@@ -8,24 +11,29 @@ Simulation, ingest, features, training and calibration are the platform's stages
 
 from __future__ import annotations
 
+import argparse
 import json
 import sys
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
+from typing import TypeVar
 
 import numpy as np
 import polars as pl
 
+from benchmarks.learning_curve import Curve, curve_table, learning_curve, plot_curves
 from contracts.errors import ForesafeError
 from contracts.params import EvaluateParams
-from contracts.results import BoolArray, Estimate, FloatArray, InstantArray
+from contracts.results import BoolArray, Estimate, FloatArray, InstantArray, IntArray
 from flows import Material, Settings, feed_names, judge_rows, load_material, load_settings, outputs_of, pilot_of, stages
 from flows.attainable import true_risk
 
 PILOT = "ulsan"
+PICTURE = Path("var/ulsan-learning-curve.png")
+Result = TypeVar("Result")
 INGESTED = datetime(2028, 4, 1, tzinfo=UTC)  # after the last simulated hour; the contracts say when rows were known
 
 
@@ -100,13 +108,28 @@ def reach(settings: Settings, hazard: str) -> Reached:
 
 def known_truth(settings: Settings, given: Material) -> tuple[BoolArray, FloatArray]:
     """(m,) of the test rows: whether the simulation states their risk, and the risk, inside (0, 1)."""
-    labels = given.labels
-    stated = pl.read_parquet(
-        outputs_of(settings, PILOT).truth / "risk.parquet", columns=["asset_id", "as_of", labels.hazard]
-    )
-    spine = given.features.spine.take(labels.rows[given.parts.test])
-    risk = true_risk(stated, spine, hazard=labels.hazard, horizon_hours=labels.horizon_hours)
-    return np.isfinite(risk), np.clip(risk, 1e-9, 1 - 1e-9)
+    risk = true_risk_of(settings, given)(given.labels.rows[given.parts.test])
+    return np.isfinite(risk), risk
+
+
+def true_risk_of(settings: Settings, given: Material) -> Callable[[IntArray], FloatArray]:
+    """Gives the true risk of rows of the spine, inside (0, 1); NaN where the simulation does not state it."""
+    hazard, hours = given.labels.hazard, given.labels.horizon_hours
+    path = outputs_of(settings, PILOT).truth / "risk.parquet"
+    stated = pl.read_parquet(path, columns=["asset_id", "as_of", hazard])
+
+    def risk(rows: IntArray) -> FloatArray:
+        found = true_risk(stated, given.features.spine.take(rows), hazard=hazard, horizon_hours=hours)
+        return np.asarray(np.clip(found, 1e-9, 1 - 1e-9))
+
+    return risk
+
+
+def curve(settings: Settings, hazard: str) -> Curve:
+    """One hazard's learning curve. Raises NotEnoughData as `reach`."""
+    say(f"learning curve {hazard}")
+    given = load_material(settings, PILOT, hazard)
+    return learning_curve(given, true_risk_of(settings, given))
 
 
 def table(found: Mapping[str, Reached | ForesafeError]) -> str:
@@ -125,15 +148,25 @@ def table(found: Mapping[str, Reached | ForesafeError]) -> str:
     return "\n".join(lines)
 
 
-def summary(found: Mapping[str, Reached | ForesafeError]) -> str:
-    """One JSON object; a hazard that could not be trained counts as climatology, 0, in the median."""
+def summary(found: Mapping[str, Reached | ForesafeError], curves: Mapping[str, Curve]) -> str:
+    """One JSON object; a hazard that could not be trained counts as climatology, 0, in the medians.
+
+    median_attainable_share: of each hazard's best share that incidents taught, be it with the law's form known.
+    """
     shares = {hazard: round(got.share.value, 4) if isinstance(got, Reached) else 0.0 for hazard, got in found.items()}
-    return json.dumps({"shares": shares, "median_share": round(float(np.median(list(shares.values()))), 4)})
+    best = [curves[hazard].attainable if hazard in curves else 0.0 for hazard in found]
+    return json.dumps(
+        {"shares": shares, "median_share": _median(shares.values()), "median_attainable_share": _median(best)}
+    )
 
 
-def attempt(settings: Settings, hazard: str) -> Reached | ForesafeError:
+def _median(values: Iterable[float]) -> float:
+    return round(float(np.median(list(values))), 4)
+
+
+def attempt(what: Callable[[Settings, str], Result], settings: Settings, hazard: str) -> Result | ForesafeError:
     try:
-        return reach(settings, hazard)
+        return what(settings, hazard)
     except ForesafeError as refusal:
         return refusal
 
@@ -144,15 +177,30 @@ def say(text: str) -> None:
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
-        settings = replace(load_settings(), state=Path(folder))
+        settings = replace(load_settings(), state=asked_state() or Path(folder))
         try:
-            prepare(settings)
+            if settings.state == Path(folder):
+                prepare(settings)
         except ForesafeError as error:
             raise SystemExit(str(error)) from error
-        found = {hazard: attempt(settings, hazard) for hazard in pilot_of(settings, PILOT).hazards}
+        hazards = list(pilot_of(settings, PILOT).hazards)
+        found = {hazard: attempt(reach, settings, hazard) for hazard in hazards}
+        tried = {hazard: attempt(curve, settings, hazard) for hazard in hazards}
+    curves = {hazard: got for hazard, got in tried.items() if not isinstance(got, ForesafeError)}
     print("Share of the attainable log-loss skill on the test part: climatology 0, the simulation's true risk 1.")
     print(table(found))
-    print(summary(found))
+    print("\nThe same in expectation, against months of training history (the model with one seed):")
+    print(curve_table(curves))
+    print(plot_curves(curves, PICTURE) if curves else "no curve: nothing could be trained")
+    print(summary(found, curves))
+
+
+def asked_state() -> Path | None:
+    """A folder with the store, the features and the truth of an earlier run, to be used as it is."""
+    parser = argparse.ArgumentParser(description="Share of the attainable skill on simulated Ulsan.")
+    parser.add_argument("--store", type=Path, help="a state folder that is simulated, ingested and built already")
+    given: Path | None = parser.parse_args().store
+    return given
 
 
 if __name__ == "__main__":

@@ -85,6 +85,14 @@ def latest(view: View, choice: FeatureChoice) -> Iterator[Column]:
         yield info, values
 
 
+@feature("place")
+def place(view: View, choice: FeatureChoice) -> Iterator[Column]:
+    """Where the asset is. With it a model can learn what sets a place apart that no column tells."""
+    for name, degrees in (("longitude", view.lon), ("latitude", view.lat)):
+        info = FeatureInfo(name, choice.kind, f"{name} of the place", "deg", "where the asset stands", "place")
+        yield info, np.broadcast_to(degrees.astype(np.float32)[None, :], view.shape)
+
+
 @feature("incident_count", uses=("hazards", "windows_hours"))
 def incident_count(view: View, choice: FeatureChoice) -> Iterator[Column]:
     """Incidents at the asset over trailing windows."""

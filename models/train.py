@@ -20,6 +20,7 @@ import numpy as np
 from contracts.errors import BadTable, NotEnoughData
 from contracts.params import TrainParams
 from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, IntArray, Labels, Spine
+from models.profile import after, fit_profile, keys_of
 from models.split import HOUR, Parts
 
 STOP_SHARE = 0.2  # of the training part's incidents, kept back to choose the number of trees
@@ -58,11 +59,12 @@ def train(features: Features, labels: Labels, *, parts: Parts, config: TrainPara
         BadTable: an infinite value.
     """
     given = examples(features.spine, labels, parts=parts, config=config)
-    data, unused = _dataset(features, given, hazard=labels.hazard, config=config)
+    start = starting_point(features, labels.rows[parts.train], labels.occurred[parts.train], given, config=config)
+    data, unused = _dataset(features, given, start, hazard=labels.hazard, config=config)
     trees = _choose_trees(data, given, config)
     boosters = [lgb.train(booster_params(config, seed), data, num_boost_round=trees) for seed in config.seeds]
     gain = np.mean([booster.feature_importance("gain") for booster in boosters], axis=0)
-    texts = tuple(booster.model_to_string(num_iteration=-1) for booster in boosters)
+    texts = tuple(start.before(booster.model_to_string(num_iteration=-1)) for booster in boosters)
     return Ensemble(texts, trees, trees < config.num_iterations, unused, gain)
 
 
@@ -73,8 +75,39 @@ def fit_boosters(
     kept = _kept(occurred, config.negative_share)
     weight, none = _weight(occurred[kept], features.spine.as_of[rows[kept]], config), np.zeros(0, dtype=np.int64)
     given = Examples(rows[kept], occurred[kept], weight, before=none, after=none)
-    data, _ = _dataset(features, given, hazard=hazard, config=config)
-    return tuple(lgb.train(booster_params(config, seed), data, num_boost_round=trees) for seed in config.seeds)
+    start = starting_point(features, rows, occurred, given, config=config)
+    data, _ = _dataset(features, given, start, hazard=hazard, config=config)
+    fitted = [lgb.train(booster_params(config, seed), data, num_boost_round=trees) for seed in config.seeds]
+    return tuple(parse_booster(start.before(booster.model_to_string(num_iteration=-1))) for booster in fitted)
+
+
+@dataclass(frozen=True)
+class Start:
+    """What boosting starts from. log_odds: (m,) of the examples; trees: LightGBM text that says the same of any row.
+    Neither: it starts from the base rate."""
+
+    log_odds: FloatArray | None = None
+    trees: str = ""
+
+    def before(self, booster: str) -> str:
+        """The booster's text with these trees in front, so that its raw scores hold them."""
+        return after(self.trees, booster) if self.trees else booster
+
+
+def starting_point(
+    features: Features, rows: IntArray, occurred: BoolArray, given: Examples, *, config: TrainParams
+) -> Start:
+    """From all the training rows, those that are not kept as examples too: quiet hours are what a profile is made of.
+
+    Raises:
+        BadTable: a profile is asked for, and no columns tell place and hour apart.
+    """
+    if not config.profile_kinds:
+        return Start()
+    as_of = features.spine.as_of
+    profile = fit_profile(keys_of(features, rows), as_of[rows], occurred, most_kinds=config.profile_kinds)
+    starts = profile.starts(keys_of(features, given.rows), as_of[given.rows])
+    return Start(starts, profile.trees(features.names, num_threads=config.num_threads))
 
 
 @dataclass(frozen=True)
@@ -127,14 +160,21 @@ def _changed_at(config: TrainParams) -> np.datetime64 | None:
 
 
 def _dataset(
-    features: Features, given: Examples, *, hazard: str, config: TrainParams
+    features: Features, given: Examples, start: Start, *, hazard: str, config: TrainParams
 ) -> tuple[lgb.Dataset, tuple[str, ...]]:
     """The binned training rows, built once for early stopping and every seed, and the features without information."""
     values = features.values[given.rows]
     check_finite(values, features.names)
     unused = without_information([extent(values)], features.names, hazard=hazard)
     label, names = given.occurred.astype(np.float32), list(features.names)
-    data = lgb.Dataset(values, label, weight=given.weight, feature_name=names, params=_dataset_params(config))
+    data = lgb.Dataset(
+        values,
+        label,
+        weight=given.weight,
+        init_score=start.log_odds,
+        feature_name=names,
+        params=_dataset_params(config),
+    )
     return data.construct(), unused
 
 

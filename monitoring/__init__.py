@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from monitoring.drift import DriftReport, measure_drift
     from monitoring.findings import Finding
     from monitoring.page import render_page
-    from monitoring.panel import SensorDays, join_sensor_days, sensor_days
+    from monitoring.panel import SensorDays, sensor_days
     from monitoring.performance import Judged, estimate_performance, measure_realised
     from monitoring.reference import Reference, make_reference
     from monitoring.sensors import check_arrivals, check_refusals, check_sensors
@@ -33,7 +33,7 @@ _MODULES = {
     "drift": ("DriftReport", "measure_drift"),
     "findings": ("Finding",),
     "page": ("render_page",),
-    "panel": ("SensorDays", "join_sensor_days", "sensor_days"),
+    "panel": ("SensorDays", "sensor_days"),
     "performance": ("Judged", "estimate_performance", "measure_realised"),
     "reference": ("Reference", "make_reference"),
     "sensors": ("check_arrivals", "check_refusals", "check_sensors"),
@@ -56,7 +56,6 @@ __all__ = [
     "check_sensors",
     "decide_retrain",
     "estimate_performance",
-    "join_sensor_days",
     "make_reference",
     "measure_drift",
     "measure_realised",

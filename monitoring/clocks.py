@@ -19,6 +19,7 @@ FITS, GAINS = 0.8, 0.3  # the moved course must fit so well, and so much better 
 CATCHING_UP_DAYS = 7
 WHOLE_DAY = 20  # hours of it
 SHARE = 0.7  # of a partner's sensors that tell the time
+TELLING_LEAST = 3  # sensors; one or two have an odd day by themselves, and a clock is the partner's
 LEAST_DELAY_HOURS = 1.0
 TIMES_DELAY = 1.5
 DELAYED_ROWS = 12  # incidents known in the recent days, for their delay to say something
@@ -35,7 +36,7 @@ def clock_skews(panel: SensorDays, *, recent_days: int) -> Iterator[Finding]:
         hours, counts = np.unique(lag[group], return_counts=True)
         most = int(hours[counts.argmax()])
         late = group[lag[group] == most]
-        if most == 0 or len(late) < SHARE * len(group):
+        if most == 0 or len(group) < TELLING_LEAST or len(late) < SHARE * len(group):
             continue
         metrics = sorted({panel.sensors[s].metric for s in late})
         course = f"{abs(most)} h {'late' if most > 0 else 'early'}"
@@ -64,7 +65,8 @@ def incident_delays(
     """Partners and hazards whose incidents become known later or earlier than they used to.
 
     Incidents are taken by the day they became known, in their first version. Right after delays grow, what arrives is
-    what happened before and was quick; the change shows when the first slow ones arrive.
+    what happened before and was quick; the change shows when the first slow ones arrive. Where incidents are many, half
+    of the recent days are enough to tell.
 
     Args:
         incidents: columns of `contracts.tables.INCIDENTS`.
@@ -75,7 +77,10 @@ def incident_delays(
     known = known.select("partner", "hazard", age=age, delay=delay).filter(pl.col("age") < history_days)
     for (partner, hazard), rows in sorted(known.group_by("partner", "hazard"), key=lambda group: str(group[0])):
         age_days, hours = rows["age"].to_numpy(), rows["delay"].to_numpy()
-        words = _delay_words(hours[age_days >= recent_days], hours[age_days < recent_days])
+        past = hours[age_days >= recent_days]
+        words = _delay_words(past, hours[age_days < recent_days]) or _delay_words(
+            past, hours[age_days < recent_days / 2]
+        )
         if words:
             since = until - timedelta(days=recent_days)
             yield Finding("delay_changed", f"{partner}: {hazard} {words}", since, str(partner), str(hazard))

@@ -17,6 +17,7 @@ from monitoring.windows import Window
 
 Action = Literal["nothing", "recalibrate", "retrain", "call_a_person"]
 MONTH = timedelta(days=30)
+ONE_CHANGE = timedelta(days=120)  # older ones are another
 LEAST_SHARE = 0.002  # of the log loss; less is not worth a retraining, however sure it is
 
 
@@ -47,8 +48,22 @@ def decide_retrain(
     if action != "nothing" and (held := _held_back(subject, earlier, action, params, at)):
         action, reasons = "nothing", (*reasons, held)
     since = {"retrain": latest.learning_since, "recalibrate": latest.recalibrating_since}.get(action)
-    inputs = {"since": since} if since else {}
+    inputs = (
+        {"since": _first_asked(since, latest.version, subject, earlier, at), "version": latest.version} if since else {}
+    )
     return _decision(action, subject, (*reasons, *_unjudged(latest)), at, windows=windows, **inputs)
+
+
+def _first_asked(since: str, version: str, subject: str, earlier: Sequence[Decision], at: datetime) -> str:
+    """Since when the world is otherwise for this version. What is judged goes back some weeks only, so a change that
+    was asked about before, and not answered by a new model, began when it did then."""
+    asked = [
+        str(d.inputs["since"])
+        for d in earlier
+        if d.subject == subject and d.inputs.get("version") == version and "since" in d.inputs
+    ]
+    recent = (told for told in asked if at - datetime.fromisoformat(told) < ONE_CHANGE)
+    return min((since, *recent), key=datetime.fromisoformat)
 
 
 def _fault(

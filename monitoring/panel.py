@@ -55,6 +55,20 @@ class SensorDays:
         """The days before this position: the panel as it was then."""
         return self._at(slice(None, position))
 
+    def that_sent(self) -> SensorDays:
+        """Only the sensors that sent something in these days."""
+        some = np.flatnonzero(self.rows.sum(axis=0) > 0)
+        return SensorDays(
+            day=self.day,
+            phase_us=self.phase_us,
+            sensors=tuple(self.sensors[s] for s in some),
+            hourly=self.hourly[:, :, some],
+            rows=self.rows[:, some],
+            low=self.low[:, some],
+            high=self.high[:, some],
+            delay_hours=self.delay_hours[:, some],
+        )
+
     def begin(self, position: int) -> datetime:
         """When the day at this position (negative: from the end) began."""
         return EPOCH + timedelta(days=int(self.day[position]) - 1, microseconds=self.phase_us)
@@ -96,22 +110,6 @@ def sensor_days(readings: pl.DataFrame, *, until: datetime, days: int, metrics: 
     rows = rows.join(keys.with_row_index("sensor"), on=["partner", "metric", "asset_id"])
     sensors = tuple(Sensor(*key) for key in keys.iter_rows())
     return _filled(rows, np.arange(last - days + 1, last + 1), phase, sensors)
-
-
-def join_sensor_days(parts: Sequence[SensorDays]) -> SensorDays:
-    """Days one after another; the sensors of all. The parts are consecutive and end at the same time of day."""
-    sensors = tuple(sorted({s for part in parts for s in part.sensors}, key=lambda s: (s.metric, s.partner, s.asset)))
-    place = {sensor: position for position, sensor in enumerate(sensors)}
-    days = np.concatenate([part.day for part in parts])
-    out = _empty(days, parts[0].phase_us, sensors)
-    start = 0
-    for part in parts:
-        columns = np.array([place[sensor] for sensor in part.sensors], dtype=np.int64)
-        here = slice(start, start + len(part.day))
-        for name in ("hourly", "rows", "low", "high", "delay_hours"):
-            getattr(out, name)[here][..., columns] = getattr(part, name)
-        start = here.stop
-    return out
 
 
 def _empty(days: IntArray, phase: int, sensors: tuple[Sensor, ...]) -> SensorDays:

@@ -7,7 +7,6 @@ some hours are missing can still be compared. A profile of a year is a few megab
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -58,24 +57,6 @@ class Days:
     def between(self, first: int, last: int) -> Days:
         """The days `first..last`, both included."""
         return self.take(np.flatnonzero((self.day >= first) & (self.day <= last)).astype(np.int64))
-
-
-def join_days(parts: Sequence[Days]) -> Days:
-    """Days of several profiles on the same scale; a day that is in two is summed."""
-    day, slot = np.unique(np.concatenate([part.day for part in parts]), return_inverse=True)
-
-    def summed(arrays: list[FloatArray]) -> FloatArray:
-        stacked = np.concatenate(arrays)
-        out = np.zeros((len(day), *stacked.shape[1:]), dtype=stacked.dtype)
-        np.add.at(out, slot, stacked)
-        return out
-
-    return Days(
-        day=day,
-        rows=summed([part.rows.astype(np.float64) for part in parts]).astype(np.int64),
-        total=summed([part.total for part in parts]),
-        bins=summed([part.bins for part in parts]),
-    )
 
 
 def fit_scale(values: Float32Array, as_of: InstantArray, names: tuple[str, ...]) -> Scale:

@@ -29,6 +29,7 @@ from monitoring.panel import SensorDays
 GROUP_LEAST = 3  # sensors; fewer have no neighbours to compare with
 SHARED = 0.7  # of a sensor's changes from day to day that are left beside its neighbours': their weather is common
 ALONE = 2.0  # times the margin: there are hundreds of sensors, and one of them always has an odd week
+OWN_MARGIN = 0.1  # beyond all levels of a metric, as a share of their range: a serviced machine is the best of them
 GROUP_SHARE = 0.7  # of a group that moves is the group
 ALIKE = 2.5  # times the usual disagreement of a group: still the same amount for all
 STEADY = 1.5  # times the largest spread within a past day: a step, not a surge
@@ -202,7 +203,7 @@ def _alone(levels: Levels, everyone: IntArray, margin: float, *, unit: str) -> I
 
     Where sensors have their weather in common, the distance to the middle one is the steadier measure, and is used.
     Where each has a process of its own, its past weeks are not all that it can do (a machine that is serviced starts
-    anew): it must have left the levels of all sensors of the metric. People are another matter: they do move.
+    anew): it must have left the levels of all sensors of the metric, and clearly. People are another matter: they move.
     """
     day = levels.day[:, everyone]
     free = np.ones(len(everyone), dtype=bool)
@@ -211,7 +212,7 @@ def _alone(levels: Levels, everyone: IntArray, margin: float, *, unit: str) -> I
         common = _restless(apart[: -levels.recent]) < SHARED * _restless(day[: -levels.recent])
         level = day + levels.course[:, everyone].mean(axis=0)
         past = np.nan_to_num(level[: -levels.recent], nan=np.nanmedian(level[: -levels.recent]))
-        beyond = outside(past.reshape(-1, 1), level[-levels.recent :], 0.0)
+        beyond = outside(past.reshape(-1, 1), level[-levels.recent :], OWN_MARGIN)
         free = common | (beyond != 0) | (unit in PEOPLE)
         day = np.where(common, apart, day)
     now, past = levels.now[:, everyone].mean(axis=0), levels.past[:, everyone]

@@ -13,6 +13,7 @@ from monitoring.panel import SensorDays
 
 NEXT_TO_NOTHING = 0.1  # of the usual rows a day
 LEAST_ROWS = 6.0  # a day; what usually sends less is not watched for silence
+MANY_SENSORS = 3  # of a partner
 CONSTANT_ROWS = 12  # equal values a day
 CONSTANT_SHARE = 0.02  # of past days; a sensor that was constant more often may well be so again
 
@@ -23,12 +24,17 @@ def silences(panel: SensorDays, *, recent_days: int) -> Iterator[Finding]:
     metric = np.array([sensor.metric for sensor in panel.sensors])
     for name in np.unique(partner):
         mine = np.flatnonzero(partner == name)
-        if run := _silent_days(panel.rows[:, mine].sum(axis=1), recent_days):
+        if run := _silent_days(panel.rows[:, mine].sum(axis=1), _days_to_tell(len(mine), recent_days)):
             words = f"{name}: next to nothing for {run} days from {len(mine)} sensors"
             yield Finding("outage", words, panel.begin(-run), partner=str(name))
             continue
         for quantity in np.unique(metric[mine]):
             yield from _gaps(panel, mine[metric[mine] == quantity], str(name), str(quantity), recent_days)
+
+
+def _days_to_tell(sensors: int, recent_days: int) -> int:
+    """A whole day without a word from many sensors at once is no chance; from a few, it takes the recent days."""
+    return 1 if sensors >= MANY_SENSORS else recent_days
 
 
 def _gaps(panel: SensorDays, group: IntArray, partner: str, metric: str, recent_days: int) -> Iterator[Finding]:
@@ -53,14 +59,15 @@ def _silent_days(rows: FloatArray, recent_days: int) -> int:
 
 
 def stuck_sensors(panel: SensorDays, *, recent_days: int) -> Iterator[Finding]:
-    """Sensors that sent one same value through the recent days, and hardly ever did before. (Sensors are in order of
-    metric and partner, so a group is a run.)"""
+    """Sensors that sent one same value through the recent days, and hardly ever did before; the newest day is enough
+    where none was ever like it. (Sensors are in order of metric and partner, so a group is a run.)"""
     constant = (panel.low == panel.high) & (panel.rows >= CONSTANT_ROWS)
     past, now = constant[:-recent_days], constant[-recent_days:]
     watched = (panel.rows[:-recent_days] >= CONSTANT_ROWS).sum(axis=0) >= len(past) / 2
     same = np.nanmin(np.where(now, panel.low[-recent_days:], np.inf), axis=0)
     same = same == np.nanmax(np.where(now, panel.high[-recent_days:], -np.inf), axis=0)
-    found = np.flatnonzero(now.all(axis=0) & same & watched & (past.mean(axis=0) <= CONSTANT_SHARE))
+    lasting = now.all(axis=0) & same & (past.mean(axis=0) <= CONSTANT_SHARE)
+    found = np.flatnonzero(watched & (lasting | (now[-1] & ~past.any(axis=0))))
     for (partner, metric), group in groupby(found, key=lambda s: panel.sensors[s][:2]):
         members = list(group)
         assets = tuple(panel.sensors[s].asset for s in members)

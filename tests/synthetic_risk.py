@@ -5,7 +5,7 @@ log odds(asset, hour) = base + place(asset) + 1.2 * [hour in rush] + 1.0 * gas_z
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
 
 import numpy as np
@@ -14,6 +14,7 @@ from contracts.params import CalibrateParams, EvaluateParams, SplitParams, Train
 from contracts.results import BoolArray, FeatureInfo, Features, FloatArray, IntArray, Labels, Spine
 from contracts.worth import Worth
 from models import Fitted, Parts, Trial, fit_risk_model, split_parts, trial_on_test
+from models.profile import KEYS
 from models.worth import worth_of_trial
 
 HAZARD = "chemical_release"
@@ -72,6 +73,18 @@ def _wandering(random: np.random.Generator, hours: int, assets: int) -> FloatArr
     for hour in range(1, hours):
         out[hour] = 0.92 * out[hour - 1] + np.sqrt(1 - 0.92**2) * random.normal(size=assets)
     return out
+
+
+def placed(features: Features) -> Features:
+    """The synthetic city with the columns that a profile reads; one place has no position."""
+    asset = features.spine.asset
+    hour = (features.spine.as_of.astype("datetime64[h]").astype(np.int64)) % 24
+    weekday = (features.spine.as_of.astype("datetime64[D]").astype(np.int64) + 3) % 7
+    longitude = np.where(asset == 0, np.nan, 129.0 + 0.01 * asset)
+    columns = [longitude, np.where(asset == 0, np.nan, 35.5), hour, weekday, np.zeros(len(asset))]
+    infos = tuple(FeatureInfo(name, "made", name, "", "made up") for name in KEYS)
+    values = np.column_stack([features.values, *columns]).astype(np.float32)
+    return replace(features, values=values, infos=(*features.infos, *infos))
 
 
 ALERTS_PER_DAY = 5.0

@@ -25,7 +25,17 @@ from lightgbm import DaskLGBMClassifier
 from contracts.params import TrainParams
 from contracts.results import BoolArray, Features, Float32Array, FloatArray, IntArray, Labels
 from models.split import Parts
-from models.train import Ensemble, Examples, booster_params, check_finite, examples, extent, without_information
+from models.train import (
+    Ensemble,
+    Examples,
+    Start,
+    booster_params,
+    check_finite,
+    examples,
+    extent,
+    starting_point,
+    without_information,
+)
 
 
 class InOrder(Client):
@@ -42,12 +52,13 @@ class InOrder(Client):
 
 @dataclass(frozen=True)
 class Shard:
-    """One worker's rows, in that worker's memory: (m, p) values, (m,) labels and weights."""
+    """One worker's rows, in that worker's memory: (m, p) values, (m,) labels, weights and log odds to start from."""
 
     length: int
     values: Future
     occurred: Future
     weight: Future
+    start: Future | None  # log odds to boost from; none: the base rate
 
 
 def train_data_parallel(
@@ -68,17 +79,18 @@ def train_data_parallel(
         as `models.train.train`.
     """
     given = examples(features.spine, labels, parts=parts, config=config)
-    trees = _choose_trees(client, load, given, features.names, config)
-    shards = _deal(client, load, given, np.arange(len(given.rows)))
+    start = starting_point(features, labels.rows[parts.train], labels.occurred[parts.train], given, config=config)
+    trees = _choose_trees(client, load, given, start, features.names, config)
+    shards = _deal(client, load, given, start, np.arange(len(given.rows)))
     extents = client.gather([client.submit(extent, shard.values) for shard in shards])
     unused = without_information(extents, features.names, hazard=labels.hazard)
     boosters = [_fit(client, shards, features.names, config, seed=seed, trees=trees) for seed in config.seeds]
     gain = np.mean([booster.feature_importance("gain") for booster in boosters], axis=0)
-    texts = tuple(_text(booster) for booster in boosters)
+    texts = tuple(start.before(_text(booster)) for booster in boosters)
     return Ensemble(texts, trees, trees < config.num_iterations, unused, gain)
 
 
-def _deal(client: Client, load: Callable[[], Features], given: Examples, some: IntArray) -> list[Shard]:
+def _deal(client: Client, load: Callable[[], Features], given: Examples, start: Start, some: IntArray) -> list[Shard]:
     """Some of the examples, one shard a worker (of workers in order of address, so that a rerun deals alike).
 
     Raises:
@@ -93,7 +105,8 @@ def _deal(client: Client, load: Callable[[], Features], given: Examples, some: I
         rows = client.scatter(given.rows[mine], **put)
         values = client.submit(_values, load, rows, workers=[worker], pure=False)
         label, weight = client.scatter([given.occurred[mine].astype(np.float32), given.weight[mine]], **put)
-        shards.append(Shard(len(mine), values, label, weight))
+        from_here = None if start.log_odds is None else client.scatter(start.log_odds[mine], **put)
+        shards.append(Shard(len(mine), values, label, weight, from_here))
     for shard in shards:
         client.submit(len, shard.values).result()  # a fault shows here; lightgbm.dask would hand it back as a model
     return shards
@@ -114,10 +127,12 @@ def _fit(
     values = [da.from_delayed(s.values, (s.length, len(names)), np.float32) for s in shards]
     label = [da.from_delayed(s.occurred, (s.length,), np.float32) for s in shards]
     weight = [da.from_delayed(s.weight, (s.length,), np.float64) for s in shards]
+    start = [da.from_delayed(s.start, (s.length,), np.float64) for s in shards if s.start is not None]
     joined = [da.concatenate(arrays) for arrays in (values, label, weight)]
+    first = da.concatenate(start) if start else None
     with client.as_current(), warnings.catch_warnings():
         warnings.filterwarnings("ignore", "Parameter n_jobs will be ignored")  # its own default, in every fit
-        model.fit(joined[0], joined[1], sample_weight=joined[2], feature_name=list(names))
+        model.fit(joined[0], joined[1], sample_weight=joined[2], init_score=first, feature_name=list(names))
     return model.booster_
 
 
@@ -128,27 +143,34 @@ def _text(booster: lgb.Booster) -> str:
 
 
 def _choose_trees(
-    client: Client, load: Callable[[], Features], given: Examples, names: tuple[str, ...], config: TrainParams
+    client: Client,
+    load: Callable[[], Features],
+    given: Examples,
+    start: Start,
+    names: tuple[str, ...],
+    config: TrainParams,
 ) -> int:
     """Trees at the lowest log loss, over the workers, by the same rule as early stopping."""
     if not len(given.after):
         return config.num_iterations
     seed = config.seeds[0]
     fitted = _fit(
-        client, _deal(client, load, given, given.before), names, config, seed=seed, trees=config.num_iterations
+        client, _deal(client, load, given, start, given.before), names, config, seed=seed, trees=config.num_iterations
     )
     text = fitted.model_to_string()
     judged = [
-        client.submit(log_loss_by_trees, text, shard.values, shard.occurred, shard.weight)
-        for shard in _deal(client, load, given, given.after)
+        client.submit(log_loss_by_trees, text, shard.values, shard.occurred, shard.weight, shard.start)
+        for shard in _deal(client, load, given, start, given.after)
     ]
     return best_trees(np.sum(client.gather(judged), axis=0), patience=config.early_stopping_rounds)
 
 
-def log_loss_by_trees(text: str, values: Float32Array, occurred: BoolArray, weight: FloatArray) -> FloatArray:
-    """(trees,) the weighted sum of these rows' log losses after each tree."""
+def log_loss_by_trees(
+    text: str, values: Float32Array, occurred: BoolArray, weight: FloatArray, start: FloatArray | None = None
+) -> FloatArray:
+    """(trees,) the weighted sum of these rows' log losses after each tree. start: (m,) log odds to boost from."""
     booster = lgb.Booster(model_str=text)
-    raw, losses = np.zeros(len(values)), []
+    raw, losses = np.zeros(len(values)) if start is None else start.copy(), []
     for tree in range(booster.num_trees()):
         raw += booster.predict(values, start_iteration=tree, num_iteration=1, raw_score=True, num_threads=1)
         losses.append(float(weight @ np.logaddexp(0.0, np.where(occurred > 0, -raw, raw))))

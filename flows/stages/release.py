@@ -122,12 +122,11 @@ def _decide(
     rival = _champion(settings, given, name=model_name)
     if rival.model is not None:
         given = untouched_by(rival.model, given)
+    test = given.features.take(given.labels.rows[given.parts.test])
     trial = judge_rows(model, given)
     decision = decide_promotion(
         _contender(model, trial.probability, name=f"{model_name} (new)"),
-        None
-        if rival.model is None
-        else _contender(rival.model, judge_rows(rival.model, given).probability, rival.name),
+        None if rival.model is None else _contender(rival.model, rival.model.predict(test)[0], rival.name),
         judged=trial.judged,
         baselines=trial.baselines,
         params=given.params.promote,

@@ -45,7 +45,8 @@ def share_city(world: World, reports: pl.DataFrame, folder: Folder) -> list[Faul
     return faults
 
 
-def _counters(world: World, folder: Folder) -> Counters:
+def counted(world: World, folder: Folder) -> dict[str, Floats]:
+    """Metric -> hours x cells (crowds: x `crowd_cells`), as sensors without a fault count."""
     shown, streets, city = world.timeline.shown, world.streets, world.city
     noise = folder.generator("counting").standard_normal((3, *streets.traffic_ratio.shape), dtype=np.float32)
     free_km_h = 58.0 - 22.0 * city.commerce
@@ -55,17 +56,23 @@ def _counters(world: World, folder: Folder) -> Counters:
         "traffic_speed_km_h": np.round(free_km_h * slow * (1 + 0.03 * noise[1]), 1),
         "crowd_count": np.round(streets.crowd_usual * streets.crowd_ratio * (1 + 0.04 * noise[2])),
     }
+    seen = {metric: np.maximum(true[shown], 0.0) for metric, true in values.items()}
+    return {**seen, "crowd_count": seen["crowd_count"][:, city.crowd_cells]}
+
+
+def _counters(world: World, folder: Folder) -> Counters:
+    city = world.city
     cells, crowded = np.arange(len(city.cells)), city.crowd_cells
     faults: list[Fault] = []
     seen: dict[str, Floats] = {}
-    for (metric, true), where in zip(values.items(), (cells, cells, crowded), strict=True):
+    for (metric, true), where in zip(counted(world, folder).items(), (cells, cells, crowded), strict=True):
         sensors = Sensors(
             folder.partner,
             "crowd" if metric == "crowd_count" else "traffic",
             metric,
             tuple(city.cells[i].asset_id for i in where),
             world.timeline.first_end,
-            np.maximum(true[shown][:, where], 0.0),
+            true,
         )
         seen[metric], found = wear_out(
             sensors, months=[rows for _, rows in world.timeline.months], generator=folder.generator(metric)

@@ -38,7 +38,7 @@ def _share_process(world: World, folder: Folder) -> list[Fault]:
     keys = cell_hours(world.timeline, ids, world.timeline.korean_text(end=True))
     columns: dict[str, pl.Series] = {"측정일시": keys["time"], "설비구역": keys["asset"]}
     faults: list[Fault] = []
-    for metric, true in _measured(world, folder).items():
+    for metric, true in measured(world, folder).items():
         sensors = Sensors(folder.partner, "process", metric, tuple(ids), world.timeline.first_end, true)
         seen, found = wear_out(
             sensors, months=[rows for _, rows in world.timeline.months], generator=folder.generator(metric)
@@ -55,7 +55,7 @@ def _share_process(world: World, folder: Folder) -> list[Fault]:
     return faults
 
 
-def _measured(world: World, folder: Folder) -> dict[str, Floats]:
+def measured(world: World, folder: Folder) -> dict[str, Floats]:
     """True values with the sensors' own small errors, rounded as they are sent."""
     shown, plants, process = world.timeline.shown, world.city.plant_cells, world.process
     noise = folder.generator("measuring").standard_normal((5, world.timeline.hours, plants.size), dtype=np.float32)

@@ -40,7 +40,7 @@ def _observations(world: World, folder: Folder) -> tuple[pl.DataFrame, list[Faul
     ids = tuple(station.asset_id for station in world.city.stations)
     faults: list[Fault] = []
     columns: dict[str, pl.Series] = {}
-    for metric, true in _measured(world, folder).items():
+    for metric, true in measured(world, folder).items():
         sensors = Sensors(folder.partner, FEED, metric, ids, timeline.first_end, true)
         months = [rows for number, (_, rows) in enumerate(timeline.months) if number % 6 == 1]
         seen, found = wear_out(sensors, months=months, generator=folder.generator(metric))
@@ -66,7 +66,8 @@ def _observations(world: World, folder: Folder) -> tuple[pl.DataFrame, list[Faul
     return frame, faults
 
 
-def _measured(world: World, folder: Folder) -> dict[str, Floats]:
+def measured(world: World, folder: Folder) -> dict[str, Floats]:
+    """Metric -> hours x stations, with the instruments' own small errors."""
     shown, weather = world.timeline.shown, world.weather
     stations = len(world.city.stations)
     noise = folder.generator("measuring").standard_normal((3, world.timeline.hours, stations))[:, shown]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
@@ -142,6 +143,24 @@ def test_training_spread_over_workers_is_as_good_and_can_be_repeated(scheduler: 
     assert "127.0.0.1" not in spread[0].boosters[0]
     local, dealt = (forecasts(one, features, labels, parts) for one in (here, spread[0]))
     loss, other = (row_losses(p, labels.occurred[parts.test])["log_loss"].mean() for p in (local, dealt))
+    assert other == pytest.approx(loss, rel=0.01)
+    assert np.corrcoef(np.log(local), np.log(dealt))[0, 1] > 0.98
+
+
+def test_a_profile_is_what_a_cluster_starts_from_too(scheduler: str, tmp_path: Path) -> None:
+    town = synthetic_risk.city(assets=20, days=160)
+    town = replace(town, features=synthetic_risk.placed(town.features))
+    save(town, tmp_path / "tiny")
+    parts, config = synthetic_risk.walk().parts, SMALL_TRAIN.model_copy(update={"profile_kinds": 2, "seeds": (1,)})
+    here = train(town.features, town.labels, parts=parts, config=config)
+    with computing(ComputeParams(**on(scheduler)), sees=tmp_path) as cluster:
+        learn = cluster.learner(partial(load_features, tmp_path / "tiny"))
+        there = learn(town.features, town.labels, parts=parts, config=config)
+    first, also = (one.boosters[0].split("Tree=0\n")[1].split("Tree=1\n")[0] for one in (here, there))
+    assert first == also
+    local, dealt = (forecasts(one, town.features, town.labels, parts) for one in (here, there))
+    occurred = town.labels.occurred[parts.test]
+    loss, other = (row_losses(p, occurred)["log_loss"].mean() for p in (local, dealt))
     assert other == pytest.approx(loss, rel=0.01)
     assert np.corrcoef(np.log(local), np.log(dealt))[0, 1] > 0.98
 

@@ -34,6 +34,7 @@ EVERYTHING = (
     FeatureChoice(kind="neighbour_mean", metrics=("voc_ppb",), hazards=("fire",), windows_hours=(6,), neighbours=2),
     FeatureChoice(kind="climatology", hazards=("fire",), shrinkage=5),
     FeatureChoice(kind="calendar"),
+    FeatureChoice(kind="place"),
     FeatureChoice(kind="hourly", metrics=("voc_ppb", "wind_m_s"), windows_hours=(3, 30), stats=("mean", "max", "std")),
     FeatureChoice(kind="hourly_change", metrics=("voc_ppb",), windows_hours=(24,), stats=("mean", "max", "std")),
 )

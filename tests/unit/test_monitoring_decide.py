@@ -78,6 +78,17 @@ def test_what_is_asked_for_says_since_when() -> None:
     assert "since" not in run([replace(QUIET, learning_since=day)])[0].inputs
 
 
+def test_what_is_asked_for_again_began_when_it_was_first_asked_for() -> None:
+    """What is judged moves on with the days; a change that no new model has answered does not."""
+    days = [f"2026-0{month}-01T00:00:00+00:00" for month in (1, 2)]
+    windows = [replace(LEARN, learning_since=days[0])] * 10 + [replace(LEARN, learning_since=days[1])] * 10
+    first, again = (made for made in run(windows) if made.kind == "retrain")
+    assert (first.inputs["since"], again.inputs["since"]) == (days[0], days[0])
+    answered = windows[:10] + [replace(window, version="4") for window in windows[10:]]
+    first, again = (made for made in run(answered) if made.kind == "retrain")
+    assert (first.inputs["since"], again.inputs["since"]) == (days[0], days[1])
+
+
 def test_retraining_comes_before_recalibrating() -> None:
     assert run([replace(LINE, learning_z=6.0, learning_share=0.03)] * 3)[-1].kind == "retrain"
 

@@ -13,7 +13,7 @@ from scipy.stats import false_discovery_control
 from contracts.errors import BadSource, NotFound
 from contracts.params import MonitorParams
 from monitoring.drift import DriftReport, benjamini_hochberg, measure_drift
-from monitoring.profile import Days, join_days, profile_days
+from monitoring.profile import Days, profile_days
 from monitoring.reference import FORECAST, Reference, make_reference, thinned, with_forecast
 from tests.drifting_city import IMPORTANCE, NAMES, forecasts, seasonal
 
@@ -141,22 +141,17 @@ def test_too_few_known_values_are_said_and_not_judged() -> None:
     assert "gas" not in {feature.name for feature in report.features}
 
 
+def joined(earlier: Days, later: Days) -> Days:
+    fields = ((name, getattr(earlier, name), getattr(later, name)) for name in ("day", "rows", "total", "bins"))
+    return Days(**{name: np.concatenate([before, after]) for name, before, after in fields})
+
+
 def test_a_window_is_never_held_against_itself() -> None:
     """A reference that contains the window gives what the same reference without it gives."""
     reference, _, _ = world(2)
     now = window(2, 100)
-    both = replace(reference, days=join_days([reference.days, now]))
+    both = replace(reference, days=joined(reference.days, now))
     assert measure_drift(both, now, params=PARAMS) == measure_drift(reference, now, params=PARAMS)
-
-
-def test_days_joined_are_days_profiled_at_once() -> None:
-    reference, values, as_of = world(1)
-    every = with_forecast(values, forecasts(values))
-    parts = [profile_days(every[rows], as_of[rows], reference.scale) for rows in np.array_split(np.arange(9000), 7)]
-    joined, whole = join_days(parts), profile_days(every[:9000], as_of[:9000], reference.scale)
-    np.testing.assert_array_equal(joined.day, whole.day)
-    np.testing.assert_array_equal(joined.bins, whole.bins)
-    np.testing.assert_allclose(joined.total, whole.total, atol=1e-9)
 
 
 def test_adjusted_p_values_are_those_of_scipy() -> None:

@@ -15,7 +15,7 @@ from contracts.pilot import Metric
 from contracts.results import FloatArray, QualityReport, RuleCount
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
 from monitoring.findings import FAULTS, Finding, read_finding
-from monitoring.panel import join_sensor_days, sensor_days
+from monitoring.panel import sensor_days
 from monitoring.sensors import check_arrivals, check_refusals, check_sensors
 from tests.sensing_city import METRICS, Sent, readings, sent
 
@@ -90,6 +90,35 @@ def test_each_change_is_found_after_two_days_and_named(name: str, seed: int) -> 
     assert found(change(city(seed))) == [expected]
 
 
+NEWEST = slice(-24, None)
+AT_ONCE = {
+    "a partner is silent": (WEATHER, slice(None), silent, ("outage", "weather", "", 0)),
+    "a sensor is stuck": (("voc_ppb",), [3], held, ("stuck", "plants", "voc_ppb", 1)),
+    "psi of all": (("pressure_bar",), slice(None), lambda v: v * 14.5038, None),
+    "an offset for all": (("pressure_bar",), slice(None), lambda v: v + 2, None),
+    "a metric is silent": (("voc_ppb",), slice(None), silent, None),
+}
+
+
+@pytest.mark.parametrize("seed", [11, 12])
+@pytest.mark.parametrize("name", AT_ONCE)
+def test_what_cannot_be_mistaken_is_found_after_one_whole_day_and_else_nothing(name: str, seed: int) -> None:
+    metrics, sensors, by, expected = AT_ONCE[name]
+
+    def change(values: FloatArray) -> FloatArray:
+        values[NEWEST, sensors] = by(values[NEWEST, sensors])
+        return values
+
+    changed = reduce(lambda done, metric: done.changed(metric, change), metrics, city(seed))
+    assert found(changed) == ([expected] if expected else [])
+
+
+def test_the_clock_is_not_read_off_two_sensors() -> None:
+    two = city(11).values["traffic_count"][:, :2].copy()
+    few = Sent({**city(11).values, "traffic_count": two}, {**city(11).partner, "traffic_count": "signals"})
+    assert found(planted("traffic_count", late)(few)) == []
+
+
 @pytest.mark.parametrize("seed", [11, 12, 13])
 def test_nothing_planted_nothing_found(seed: int) -> None:
     assert found(city(seed)) == []
@@ -153,17 +182,19 @@ def test_the_panel_of_readings_is_the_panel_of_the_tests() -> None:
         np.testing.assert_allclose(getattr(made, name), getattr(short, name), rtol=1e-6)
 
 
-def test_days_joined_one_by_one_are_days_made_at_once() -> None:
+def test_a_panel_cut_back_is_the_panel_of_that_day() -> None:
+    """Also where a sensor first sends later: then it was not there."""
     table = readings(sent(days=4, seed=5))
     until = datetime(2024, 1, 5, tzinfo=UTC)
+    late = (pl.col("asset_id") == "temp-03") & (pl.col("known_at") <= until - timedelta(days=1))
+    table = table.filter(~late)
     whole = sensor_days(table, until=until, days=4, metrics=list(METRICS))
-    parts = [
-        sensor_days(table, until=until - timedelta(days=ago), days=1, metrics=list(METRICS)) for ago in (3, 2, 1, 0)
-    ]
-    joined = join_sensor_days(parts)
-    assert joined.sensors == whole.sensors
+    then = sensor_days(table, until=until - timedelta(days=2), days=2, metrics=list(METRICS))
+    cut = whole.before(2).that_sent()
+    assert cut.sensors == then.sensors
+    assert len(cut.sensors) == len(whole.sensors) - 1
     for name in ("day", "hourly", "rows", "low", "high", "delay_hours"):
-        np.testing.assert_array_equal(getattr(joined, name), getattr(whole, name))
+        np.testing.assert_array_equal(getattr(cut, name), getattr(then, name))
 
 
 def incidents(delays_hours: Callable[[float], float], *, a_day: int = 6) -> pl.DataFrame:
@@ -194,6 +225,11 @@ def test_a_changed_reporting_delay_is_found_within_days_of_the_first_slow_report
     assert arrivals(incidents=incidents(lambda ago: 72.0 if ago < 8 else 24.0)) == [
         ("delay_changed", "119", "fire", ())
     ]
+
+
+def test_of_many_incidents_half_a_week_tells_a_changed_reporting_delay() -> None:
+    slow = incidents(lambda ago: 30.0 if ago < 3 else 6.0, a_day=24)
+    assert arrivals(incidents=slow) == [("delay_changed", "119", "fire", ())]
 
 
 def test_a_steady_reporting_delay_is_not() -> None:

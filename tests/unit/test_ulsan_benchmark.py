@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 
 import numpy as np
+import pytest
 
+from benchmarks.law_form import SLOTS, Part, Rows, fit, log_rate
+from benchmarks.learning_curve import Curve, Point, curve_table, expected_share, plot_curves
 from benchmarks.ulsan import Reached, share_of_attainable, summary, table
 from contracts.errors import NotEnoughData
 from contracts.params import EvaluateParams
-from contracts.results import Estimate, FloatArray
+from contracts.results import Estimate, FeatureInfo, Features, FloatArray, Spine
 
 HOURS = 24 * 120
 RANDOM = np.random.default_rng(3)
@@ -44,5 +48,46 @@ def test_a_hazard_that_could_not_be_trained_counts_as_climatology() -> None:
         "fire": Reached("fire", 50, 0.02, 0.015, 0.01, Estimate(0.5, 0.4, 0.6)),
         "injury": Reached("injury", 50, 0.02, 0.012, 0.01, Estimate(0.8, 0.7, 0.9)),
     }
-    assert json.loads(summary(found)) == {"shares": {"flood": 0.0, "fire": 0.5, "injury": 0.8}, "median_share": 0.5}
+    curves = {"fire": Curve("fire", [Point(3.0, 20, 0.1, 0.2), Point(30.0, 50, 0.5, 0.6)], columns=0.9)}
+    assert json.loads(summary(found, curves)) == {
+        "shares": {"flood": 0.0, "fire": 0.5, "injury": 0.8},
+        "median_share": 0.5,
+        "median_attainable_share": 0.0,
+    }
+    assert curves["fire"].attainable == 0.6
     assert "not trained: train flood: 12 training rows" in table(found)
+
+
+def test_in_expectation_the_truth_has_all_and_a_blunted_one_less() -> None:
+    assert expected_share(TRUTH, CLIMATOLOGY, TRUTH) == 1.0
+    assert expected_share(CLIMATOLOGY, CLIMATOLOGY, TRUTH) == 0.0
+    assert 0 < expected_share((TRUTH + CLIMATOLOGY) / 2, CLIMATOLOGY, TRUTH) < 1
+
+
+def test_the_rival_finds_the_numbers_of_a_law_of_its_form() -> None:
+    """Two summands: one with a level for each place, hour and a strength; one that follows a count."""
+    random = np.random.default_rng(1)
+    n, places = 60_000, 4
+    hour, place = random.integers(0, 24, n), random.integers(0, places, n)
+    z, count = random.normal(size=n), random.poisson(0.1, n).astype(float)
+    level = np.array([-0.6, -0.2, 0.2, 0.6])
+    rate = np.exp(-3.5 + level[place] + 0.8 * np.sin(hour / 24 * 2 * np.pi) + 0.5 * z) + 0.05 * count
+    names = ("hour_of_day", "weekday", "holiday")
+    values = np.stack([hour, np.zeros(n), np.zeros(n)], axis=1).astype(np.float32)
+    infos = tuple(FeatureInfo(name, "made", name, "", "made") for name in names)
+    as_of = np.full(n, np.datetime64("2025-01-01", "us"))
+    spine = Spine(tuple("abcd"), place, as_of)
+    rows = Rows("made", Features(spine, values, infos, "f" * 16))
+    parts = [Part(np.ones(n), z[:, None]), Part(count, np.zeros((n, 0)), places=False, slots=False)]
+    fitted = fit(parts, rows, random.poisson(rate).astype(float), np.ones(n))
+    found = np.exp(log_rate(parts, rows, fitted))
+    assert np.corrcoef(np.log(found), np.log(rate))[0, 1] > 0.97
+    assert fitted[0][-1] == pytest.approx(0.5, abs=0.05)
+    assert np.exp(fitted[1][0]) == pytest.approx(0.05, rel=0.2)
+    assert not fitted[1][1 : 1 + places + SLOTS].any(), "a part without levels has none"
+
+
+def test_a_curve_is_shown_as_table_and_picture(tmp_path: Path) -> None:
+    curves = {"fire": Curve("fire", [Point(3.0, 20, 0.1, 0.2), Point(30.0, 50, 0.5, 0.6)], columns=0.9)}
+    assert "0.900" in curve_table(curves).splitlines()[-1]
+    assert plot_curves(curves, tmp_path / "var" / "curve.png").read_bytes().startswith(b"\x89PNG")

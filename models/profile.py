@@ -1,0 +1,216 @@
+"""How risky a place usually is at an hour of a working day, a Saturday or a day off: what trees then start from.
+
+Trees of a few leaves spend most of their incidents on telling places and hours apart, one split at a time. A profile
+says it with few numbers: the rate of a place at an hour is a sum over a few kinds of activity of exp(level + place +
+hour), fitted to the training part's outcomes by penalised maximum likelihood. How many kinds is chosen by its
+likelihood on weeks that it was not fitted to. Boosting then starts from the profile, for each training row from one
+that was fitted without the row's weeks, so that trees do not learn to trust an outcome that is in it.
+
+The profile becomes the first trees of each booster: a released model stays one LightGBM text, which anything loads.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import lightgbm as lgb
+import numpy as np
+from scipy.optimize import minimize
+
+from contracts.errors import BadTable
+from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, IntArray
+
+PLACE, CLOCK = ("longitude", "latitude"), ("hour_of_day", "weekday", "holiday")
+KEYS = (*PLACE, *CLOCK)  # what a profile reads; a pilot without a country has no holidays
+HOURS, DAY_KINDS = 24, 3  # of working days, Saturdays, and Sundays with public holidays
+SLOTS = HOURS * DAY_KINDS
+FOLDS = 5  # of whole weeks
+PLACE_PRECISION, SLOT_PRECISION = 1.0, 0.3  # normal priors around 0, in log rates
+NEIGHBOUR_PRECISION = 10.0  # of an hour's level around the hour before
+WORTH_A_KIND = 10.0  # nats of likelihood on other weeks, or a kind more is only noise
+LARGEST = 25.0  # log rate
+NEGLIGIBLE = 1e-4  # log odds
+MOST_LEAVES = 512  # of one tree: more would only make reasons slow
+WEEK = np.timedelta64(7, "D")
+SEED = 3  # of the search's start: kinds that start alike stay alike
+
+
+@dataclass(frozen=True)
+class Profile:
+    """tables: log rates, places x SLOTS, of all the training rows and then of those without each fold of weeks.
+
+    places: (places, 2) longitude and latitude, NaN where a place has none.
+    """
+
+    places: Float32Array
+    tables: FloatArray
+
+    def starts(self, keys: Float32Array, as_of: InstantArray) -> FloatArray:
+        """(n,) log odds of training rows, each by the table that was fitted without its weeks."""
+        return log_odds_of_rate(self.tables[1 + _fold(as_of), _place(keys, self.places), _slot(keys)])
+
+    def trees(self, names: tuple[str, ...], *, num_threads: int) -> str:
+        """The table of all the training rows as LightGBM text: by place, by hour, and what is left of both.
+
+        names: of all the features, in order.
+        """
+        keys = _grid(self.places, holidays="holiday" in names)
+        rest = log_odds_of_rate(self.tables[0])[_place(keys, self.places), _slot(keys)]
+        texts: list[str] = []
+        for used in (PLACE, CLOCK, KEYS):
+            if texts and np.abs(rest).max() < NEGLIGIBLE:
+                break
+            grid = _spread(keys, used, names)
+            tree = _tree(grid, rest, names, num_threads=num_threads)
+            rest = rest - np.asarray(tree.predict(grid, num_threads=num_threads))
+            texts.append(tree.model_to_string(num_iteration=-1))
+        return after(*texts)
+
+
+def keys_of(features: Features, rows: IntArray) -> Float32Array:
+    """(m, 5) the KEYS of spine rows.
+
+    Raises:
+        BadTable: no columns that tell place and hour apart.
+    """
+    if lacking := [name for name in KEYS[:-1] if name not in features.names]:
+        raise BadTable(
+            f"no feature {lacking[0]!r}",
+            where="train.profile_kinds",
+            cause="a pilot without the feature kinds place and calendar",
+            fix="add `- {kind: place}` and `- {kind: calendar}` to the pilot's features, or set profile_kinds to 0",
+        )
+    none = np.zeros(len(rows), np.float32)
+    return np.column_stack([features.column(name)[rows] if name in features.names else none for name in KEYS])
+
+
+def fit_profile(keys: Float32Array, as_of: InstantArray, occurred: BoolArray, *, most_kinds: int) -> Profile:
+    """Fit to training rows. keys: (n, 5), see `keys_of`; as_of, occurred: (n,). Up to `most_kinds` kinds are tried."""
+    places = np.unique(_position(keys)).view(np.float32).reshape(-1, 2)
+    size = FOLDS, len(places), SLOTS
+    where = np.ravel_multi_index((_fold(as_of), _place(keys, places), _slot(keys)), size)
+    rows = np.bincount(where, minlength=int(np.prod(size))).reshape(size).astype(np.float64)
+    hits = np.bincount(where, weights=occurred, minlength=int(np.prod(size))).reshape(size).astype(np.float64)
+    kinds, (loss, tables) = 1, _crossed(rows, hits, 1)
+    for more in range(2, most_kinds + 1):
+        with_more, other_tables = _crossed(rows, hits, more)
+        if with_more > loss - WORTH_A_KIND:
+            break
+        kinds, loss, tables = more, with_more, other_tables
+    return Profile(places, np.stack([_table(rows.sum(axis=0), hits.sum(axis=0), kinds), *tables]))
+
+
+def after(*texts: str) -> str:
+    """One LightGBM text with the trees of all, whose raw score is the sum; everything else is the last one's."""
+    *_, last = parts = [_cut(text) for text in texts]
+    trees = [tree for _, each, _ in parts for tree in each]
+    numbered = [re.sub(r"^Tree=\d+", f"Tree={number}", tree) for number, tree in enumerate(trees)]
+    sizes = " ".join(str(len(tree.encode())) for tree in numbered)
+    head = re.sub(r"^tree_sizes=.*$", f"tree_sizes={sizes}", last[0], flags=re.MULTILINE)
+    return head + "".join(numbered) + last[2]
+
+
+def log_odds_of_rate(log_rate: FloatArray) -> FloatArray:
+    """log(p / (1 - p)) of p = 1 - exp(-rate)."""
+    rate = np.exp(np.clip(log_rate, -LARGEST, 3.0))
+    return np.asarray(np.log(np.expm1(rate)))
+
+
+def _cut(text: str) -> tuple[str, list[str], str]:
+    """Head, trees, and the rest of a LightGBM text."""
+    start, stop = text.index("Tree=0\n"), text.index("end of trees")
+    return text[:start], re.split(r"(?=^Tree=\d+$)", text[start:stop], flags=re.MULTILINE)[1:], text[stop:]
+
+
+def _crossed(rows: FloatArray, hits: FloatArray, kinds: int) -> tuple[float, list[FloatArray]]:
+    """The loss on each fold of the table fitted without it, summed, and those tables."""
+    tables = [_table(rows.sum(0) - rows[fold], hits.sum(0) - hits[fold], kinds) for fold in range(FOLDS)]
+    loss = sum(float((r * np.exp(t) - h * t).sum()) for r, h, t in zip(rows, hits, tables, strict=True))
+    return loss, tables
+
+
+def _table(rows: FloatArray, hits: FloatArray, kinds: int) -> FloatArray:
+    """(places, SLOTS) log rates. rows, hits: (places, SLOTS) how many, and how many with an incident."""
+    places = len(rows)
+    size = 1 + places + SLOTS
+    precision = np.concatenate([[0.0], np.full(places, PLACE_PRECISION), np.full(SLOTS, SLOT_PRECISION)])
+    start = np.zeros((kinds, size))
+    if kinds > 1:
+        start[:, 1:] = np.random.default_rng(SEED).normal(0.0, 0.3, (kinds, size - 1))
+    start[:, 0] = np.log((hits.sum() + 0.5) / (rows.sum() + 1.0) / kinds)
+
+    def loss(at: FloatArray) -> tuple[float, FloatArray]:
+        level = at.reshape(kinds, size)
+        rates = _rates(level, places)
+        rate = rates.sum(axis=0)
+        pull = (rows - hits / rate) * rates
+        slope = np.concatenate([pull.sum((1, 2))[:, None], pull.sum(2), pull.sum(1)], axis=1) + precision * level
+        days = level[:, 1 + places :].reshape(kinds, DAY_KINDS, HOURS)
+        step = np.roll(days, -1, axis=2) - days
+        slope[:, 1 + places :] += NEIGHBOUR_PRECISION * (np.roll(step, 1, axis=2) - step).reshape(kinds, SLOTS)
+        prior = 0.5 * (precision * level**2).sum() + 0.5 * NEIGHBOUR_PRECISION * (step**2).sum()
+        return float((rows * rate - hits * np.log(rate)).sum() + prior), slope.ravel()
+
+    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300, "maxcor": 20})
+    return np.asarray(np.log(_rates(found.x.reshape(kinds, size), places).sum(axis=0)))
+
+
+def _rates(level: FloatArray, places: int) -> FloatArray:
+    """(kinds, places, SLOTS)."""
+    log = level[:, :1, None] + level[:, 1 : 1 + places, None] + level[:, None, 1 + places :]
+    return np.asarray(np.exp(np.clip(log, -LARGEST, 3.0)))
+
+
+def _fold(as_of: InstantArray) -> IntArray:
+    return np.asarray((as_of - np.datetime64(0, "us")) // WEEK % FOLDS, dtype=np.int64)
+
+
+def _slot(keys: Float32Array) -> IntArray:
+    hour, weekday, holiday = keys[:, len(PLACE) :].T
+    kind = np.where((holiday > 0) | (weekday == 6), 2, np.where(weekday == 5, 1, 0))
+    return np.asarray(kind * HOURS + hour, dtype=np.int64)
+
+
+def _position(keys: Float32Array) -> IntArray:
+    """Longitude and latitude as one number of their bits: a place that is not known is one too, equal to itself."""
+    return np.ascontiguousarray(keys[:, : len(PLACE)]).view(np.int64).ravel()
+
+
+def _place(keys: Float32Array, places: Float32Array) -> IntArray:
+    return np.searchsorted(_position(places), _position(keys)).astype(np.int64)
+
+
+def _grid(places: Float32Array, *, holidays: bool) -> Float32Array:
+    """Keys of every place, hour and weekday, as a holiday and not."""
+    axes = np.arange(len(places)), np.arange(HOURS), np.arange(7), np.arange(1 + holidays)
+    place, *clock = (axis.ravel() for axis in np.meshgrid(*axes, indexing="ij"))
+    return np.column_stack([places[place], *clock]).astype(np.float32)
+
+
+def _spread(keys: Float32Array, used: tuple[str, ...], names: tuple[str, ...]) -> Float32Array:
+    """(m, p) rows of features of which only some keys are known."""
+    out = np.full((len(keys), len(names)), np.nan, np.float32)
+    for name in set(used) & set(names):
+        out[:, names.index(name)] = keys[:, KEYS.index(name)]
+    return out
+
+
+def _tree(grid: Float32Array, wanted: FloatArray, names: tuple[str, ...], *, num_threads: int) -> lgb.Booster:
+    """One tree that gives each row of the grid its value, or the mean of its leaf where there are too few leaves."""
+    params = {
+        "objective": "regression",
+        "learning_rate": 1.0,
+        "num_leaves": MOST_LEAVES,
+        "min_data_in_leaf": 1,
+        "min_sum_hessian_in_leaf": 0.0,
+        "min_data_in_bin": 1,
+        "max_bin": len(grid),
+        "boost_from_average": False,
+        "feature_pre_filter": False,
+        "num_threads": num_threads,
+        "deterministic": True,
+        "force_row_wise": True,
+        "verbosity": -1,
+    }
+    return lgb.train(params, lgb.Dataset(grid, wanted, feature_name=list(names), params=params), num_boost_round=1)
