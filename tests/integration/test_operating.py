@@ -11,11 +11,13 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.error
 import urllib.request
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -54,8 +56,7 @@ class Platform:
         request = urllib.request.Request(
             f"{self.addresses['Prefect']}/api/{path}", data, {"Content-Type": "application/json"}
         )
-        with urllib.request.urlopen(request, timeout=30) as reply:
-            return json.loads(reply.read() or "null")
+        return until(lambda: _answer(request))[0]
 
     def runs(self, deployment: str) -> list[Any]:
         """Runs that are more than planned, oldest first."""
@@ -86,6 +87,17 @@ class Platform:
     def _named(deployment: str) -> dict[str, Any]:
         flow, name = deployment.split("/")
         return {"flows": {"name": {"any_": [flow]}}, "deployments": {"name": {"any_": [name]}}}
+
+
+def _answer(request: urllib.request.Request) -> tuple[Any] | None:
+    """None where the server asks to be asked again (503, its SQLite is locked), as Prefect's own client does."""
+    try:
+        with urllib.request.urlopen(request, timeout=30) as reply:
+            return (json.loads(reply.read() or "null"),)
+    except urllib.error.HTTPError as refusal:
+        if refusal.code != HTTPStatus.SERVICE_UNAVAILABLE:
+            raise
+        return None
 
 
 def until(happens: Callable[[], Any], *, within_seconds: float = 120) -> Any:
