@@ -16,7 +16,8 @@ from contracts.errors import BadPilot, BadTable
 from contracts.pilot import FeatureChoice, Pilot
 from contracts.results import FeatureInfo, Features, Float32Array, IntArray, Spine
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
-from features.binning import THREADS, Coded, Wanted, build_trails, code
+from features.binning import THREADS, Wanted, build_trails
+from features.coded import Coded, code
 from features.hours import FOREVER, as_of_hours
 from features.incidents import known_incidents
 from features.library import baselines

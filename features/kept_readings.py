@@ -9,7 +9,7 @@ import polars as pl
 
 from contracts.pilot import Metric, Pilot
 from contracts.results import IntArray
-from features.binning import Chunk, Coded, code
+from features.coded import Chunk, Coded, code
 from features.hours import FOREVER, ceil_hour
 from features.readings import Rows, Trail, attribute_trail
 from features.rings import NO_ROWS, ROW, Ring, RowArray, column_of, newest_versions
