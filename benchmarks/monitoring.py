@@ -98,7 +98,7 @@ class Changed:
 def benchmark_params() -> Params:
     """The pilot's, with a cheaper training: one seed, one thread, and a cut that leaves history for a small city."""
     params = load_params(ROOT, "ulsan")
-    train = {"seeds": (1,), "num_threads": 1, "negative_share": 0.25, "num_iterations": 200}
+    train = {"seeds": (1,), "num_threads": 1, "negative_share": 0.25, "num_iterations": 200, "profile_kinds": 0}
     split = {"calibrate_days": 60, "test_days": 30}
     return params.model_copy(
         update={
