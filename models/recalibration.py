@@ -61,6 +61,7 @@ def recalibrate(
     last = here.spine.as_of.max() + labels.horizon_hours * HOUR
     return replace(
         champion,
+        spec_hash=features.spec_hash,  # another one where the pilot changed in what is not a feature
         calibrator=_calibrator(champion.calibrator, line),
         interval=_interval(champion.interval, line),
         bands=_bands(champion.bands, line),

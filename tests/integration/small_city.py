@@ -60,9 +60,15 @@ def make_small_city(home: Path, params: str = PARAMS) -> Path:
 
 
 def copy_city(city: Path, home: Path) -> Path:
-    """Another one like it, whose registry names its own files: MLflow's local artifacts are absolute."""
-    shutil.copytree(city, home, ignore=shutil.ignore_patterns("monitor", "partners"))
-    with closing(sqlite3.connect(home / "var" / "mlflow" / "mlflow.db")) as database, database:
+    """Another one like it, whose registry names its own files: MLflow's local artifacts are absolute.
+
+    The database is copied by SQLite: to read its file as a file and close it gives up this process's locks on it, and
+    the next command that writes to it breaks it (sqlite.org/howtocorrupt.html, 2.2).
+    """
+    shutil.copytree(city, home, ignore=shutil.ignore_patterns("monitor", "partners", "mlflow.db*"))
+    path = Path("var", "mlflow", "mlflow.db")
+    with closing(sqlite3.connect(city / path)) as whole, closing(sqlite3.connect(home / path)) as database, database:
+        whole.backup(database)
         for table, column in (("runs", "artifact_uri"), ("experiments", "artifact_location")):
             database.execute(f"UPDATE {table} SET {column} = replace({column}, ?, ?)", (str(city), str(home)))
     return home

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import resource
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -21,7 +20,6 @@ from tests.integration.small_city import SHORT, copy_city, foresafe, make_champi
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 MODEL = "ulsan-chemical_release"
-ROLLBACK_SECONDS = 5.0
 
 
 @pytest.fixture(scope="module")
@@ -63,12 +61,6 @@ def said(home: Path, *arguments: str, code: int = 0) -> str:
     return done.stdout if code != 2 else done.stderr
 
 
-def processor_seconds() -> float:
-    """Of the commands so far, both processes of a rollback: other work on the machine hardly changes it."""
-    used = resource.getrusage(resource.RUSAGE_CHILDREN)
-    return used.ru_utime + used.ru_stime
-
-
 def tracking(home: Path) -> Tracking:
     return Tracking(f"sqlite:///{home / 'var' / 'mlflow' / 'mlflow.db'}")
 
@@ -107,13 +99,9 @@ def test_history_and_rollback_on_the_command_line(city: Path) -> None:
     assert "version 1, since" in said(city, "history", MODEL, "--at", "2026-02-01T08:59")
     assert ": none" in said(city, "history", MODEL, "--at", "2026-01-01T08:59")
     assert "no model" in said(city, "history", "ulsan-flod", code=2)
-    took = []
     for arguments, champion in ((), "1"), (("--to", "2"), "2"), ((), "1"):
-        before = processor_seconds()
         text = said(city, "rollback", MODEL, *arguments, "--why", "too many false alarms")
-        took.append(processor_seconds() - before)
         assert f"version {champion} is the champion" in text
-    assert min(took) < ROLLBACK_SECONDS
     assert "too many false alarms" in said(city, "history", MODEL)
     assert "no earlier champion" in said(city, "rollback", MODEL, code=2)
     assert "no version '7'" in said(city, "rollback", MODEL, "--to", "7", code=2)
