@@ -247,5 +247,6 @@ def _in_force(rows: Chunk, asset_of: IntArray) -> Rows:
         {"asset": asset_of[rows.asset], "hour": ceil_hour(rows.observed), "observed": rows.observed,
          "value": rows.value, "known_us": rows.known}
     )  # fmt: skip
-    chosen = in_force(frame, key=["asset", "observed"], content=["value"])
+    # hour by hour: what rows of one hour change in a window then lies side by side
+    chosen = in_force(frame, key=["asset", "observed"], content=["value"]).sort("hour", "asset", maintain_order=True)
     return Rows(*(chosen[name].to_numpy() for name in ("asset", "hour", "observed", "value", "since", "until")))

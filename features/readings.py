@@ -65,7 +65,7 @@ class Layer:
 
 @dataclass(frozen=True)
 class Rows:
-    """Readings of one metric that are kept one by one, all (n,), in the order of assets and, within them, hours."""
+    """Readings of one metric that are kept one by one, all (n,), in the order of hours and, within them, assets."""
 
     asset: IntArray
     hour: IntArray
