@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -18,6 +18,11 @@ FloatArray = npt.NDArray[np.float64]
 Float32Array = npt.NDArray[np.float32]
 BoolArray = npt.NDArray[np.bool_]
 InstantArray = npt.NDArray[np.datetime64]  # datetime64[us], UTC
+
+
+def instant_of(at: datetime) -> np.datetime64:
+    """An aware instant as an InstantArray has it."""
+    return np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 @dataclass(frozen=True)

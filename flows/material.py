@@ -6,15 +6,13 @@ import hashlib
 import subprocess
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
-
 from contracts.params import Params
 from contracts.pilot import Pilot
-from contracts.results import Features, FloatArray, Labels
+from contracts.results import Features, FloatArray, Labels, instant_of
 from contracts.worth import Worth
 from flows.artefacts import TrainingSet, load_training_set
 from flows.asked import Asked
@@ -78,11 +76,6 @@ def _cut_after_change(training: TrainingSet, hazard: str, params: Params, asked:
         learning = learning.model_copy(update={"changed_at": asked.since, "weight_since": after.weight})
     evaluate = params.evaluate.model_copy(update={"block_days": after.block_days})
     return params.model_copy(update={"split": split, "evaluate": evaluate, "train": learning})
-
-
-def instant_of(at: datetime) -> np.datetime64:
-    """As spines have it: UTC, without a zone."""
-    return np.datetime64(at.astimezone(UTC).replace(tzinfo=None), "us")
 
 
 def material_of(

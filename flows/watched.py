@@ -11,7 +11,7 @@ import polars as pl
 
 from contracts.params import MonitorParams, Params
 from contracts.pilot import Pilot
-from contracts.results import Features, FloatArray, IntArray, QualityReport, RuleCount, Spine
+from contracts.results import Features, FloatArray, IntArray, QualityReport, RuleCount, Spine, instant_of
 from contracts.tables import Tables
 from flows.documents import read_json
 from flows.history import History
@@ -114,7 +114,7 @@ def see(given: Material, model: RiskModel, *, hazard: str, version: str, importa
     features = model.aligned(given.features)
     hours = features.spine.as_of
     probability = model.predict(features)[0]
-    newest = np.flatnonzero(hours > _instant(given.at - timedelta(days=given.params.window_days)))
+    newest = np.flatnonzero(hours > instant_of(given.at - timedelta(days=given.params.window_days)))
     judged, note = _judged(given, model, features, probability, importance, hazard=hazard)
     states = {"feeds": given.stale} if given.stale else {}
     return Seen(
@@ -140,7 +140,7 @@ def _judged(
     rule, spine = given.pilot.hazards[hazard], features.spine
     labels = build_labels(given.tables.incidents, spine, hazard=hazard, rule=rule, observed_until=given.at)
     as_of = spine.as_of[labels.rows]
-    fitted_until = _instant(datetime.fromisoformat(model.provenance["fitted_until"]))
+    fitted_until = instant_of(datetime.fromisoformat(model.provenance["fitted_until"]))
     last = as_of.max() if len(as_of) else fitted_until
     recent = as_of > max(fitted_until, last - np.timedelta64(given.params.performance_days, "D"))
     rows, occurred = labels.rows[recent], labels.occurred[recent]
@@ -189,7 +189,3 @@ def _groups(features: Features, rows: IntArray, importance: FloatArray) -> dict[
             codes = np.where(known, np.searchsorted(edges, np.where(known, values, 0.0)), len(edges) + 1)
             groups[features.infos[position].words] = codes.astype(np.int64)
     return groups
-
-
-def _instant(at: datetime) -> np.datetime64:
-    return np.datetime64(at.replace(tzinfo=None), "us")

@@ -20,7 +20,7 @@ from contracts.errors import NotEnoughData
 from contracts.params import Params, TrainParams
 from contracts.pilot import Hazard
 from contracts.replay import NOBODY
-from contracts.results import Decision, Features, FloatArray, InstantArray, IntArray, Labels
+from contracts.results import Decision, Features, FloatArray, InstantArray, IntArray, Labels, instant_of
 from features import build_labels
 from models.baselines import baseline_probabilities, climatology, recent_rate
 from models.calibrate import Calibrator, fit_calibrator
@@ -142,12 +142,7 @@ def walk(world: World, challenges: Iterable[Challenge]) -> Iterator[Step]:
 
 def rows_between(as_of: InstantArray, start: datetime, stop: datetime) -> IntArray:
     """Positions with `start <= as_of < stop`."""
-    return np.flatnonzero((as_of >= instant(start)) & (as_of < instant(stop))).astype(np.int64)
-
-
-def instant(at: datetime) -> np.datetime64:
-    """As the spine has it: UTC, microseconds. Args: at: with a zone."""
-    return np.datetime64(round(at.timestamp() * 1_000_000), "us")
+    return np.flatnonzero((as_of >= instant_of(start)) & (as_of < instant_of(stop))).astype(np.int64)
 
 
 def _bout(world: World, labels: Labels, rows: IntArray, term: Term) -> tuple[Bout, Mapping[str, FloatArray]]:

@@ -16,8 +16,8 @@ import numpy as np
 from contracts.errors import NotEnoughData
 from contracts.params import EvaluateParams
 from contracts.replay import MODEL, NOBODY, REFERENCE, MonthJudged, Replayed
-from contracts.results import BoolArray, Estimate, FloatArray, InstantArray, IntArray, Labels, Spine
-from models.backtest import Step, instant
+from contracts.results import BoolArray, Estimate, FloatArray, InstantArray, IntArray, Labels, Spine, instant_of
+from models.backtest import Step
 from models.blocks import DAY, draw_blocks, estimate
 from models.evaluation import row_losses
 
@@ -82,7 +82,7 @@ def _ripe_rows(steps: Sequence[Step], spine: Spine, final: Labels, *, ripe: Bool
 def _month(
     rows: _Rows, steps: Sequence[Step], start: datetime, stop: datetime, *, unripe: int, params: EvaluateParams
 ) -> MonthJudged:
-    inside, so_far = np.flatnonzero(_inside(rows.as_of, start, stop)), np.flatnonzero(rows.as_of < instant(stop))
+    inside, so_far = np.flatnonzero(_inside(rows.as_of, start, stop)), np.flatnonzero(rows.as_of < instant_of(stop))
     probability = rows.probability[inside]
     expected = float(probability.sum())
     spread = RANGE_DEVIATIONS * float(np.sqrt((probability * (1 - probability)).sum()))
@@ -118,4 +118,4 @@ def _skill(rows: _Rows, chosen: IntArray, params: EvaluateParams) -> dict[str, E
 
 
 def _inside(as_of: InstantArray, start: datetime, stop: datetime) -> BoolArray:
-    return np.asarray((as_of >= instant(start)) & (as_of < instant(stop)))
+    return np.asarray((as_of >= instant_of(start)) & (as_of < instant_of(stop)))

@@ -17,7 +17,7 @@ import numpy as np
 from scipy.stats import norm
 
 from contracts.errors import NotEnoughData
-from contracts.results import BoolArray, Features, FloatArray, IntArray, Labels
+from contracts.results import BoolArray, Features, FloatArray, IntArray, Labels, instant_of
 from models.bands import Bands
 from models.calibrate import Calibrator, fit_calibrator
 from models.intervals import IntervalTable
@@ -89,7 +89,7 @@ def fit_line(champion: RiskModel, here: Features, occurred: BoolArray) -> Line:
 
 def _untouched(champion: RiskModel, features: Features, labels: Labels, rows: IntArray) -> IntArray:
     fitted_until = datetime.fromisoformat(champion.provenance["fitted_until"])
-    kept = rows[features.spine.as_of[labels.rows[rows]] >= np.datetime64(fitted_until.replace(tzinfo=None), "us")]
+    kept = rows[features.spine.as_of[labels.rows[rows]] >= instant_of(fitted_until)]
     if len(kept) == 0:
         raise NotEnoughData(
             f"none of {len(rows)} ripe rows is later than {fitted_until:%Y-%m-%d %H:%M} UTC, until when the model was "

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC
 from typing import Any
 
 import lightgbm as lgb
@@ -19,7 +18,17 @@ import numpy as np
 
 from contracts.errors import BadTable, NotEnoughData
 from contracts.params import TrainParams
-from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, IntArray, Labels, Spine
+from contracts.results import (
+    BoolArray,
+    Features,
+    Float32Array,
+    FloatArray,
+    InstantArray,
+    IntArray,
+    Labels,
+    Spine,
+    instant_of,
+)
 from models.profile import after, fit_profile, keys_of
 from models.split import HOUR, Parts
 
@@ -154,9 +163,7 @@ def _weight(occurred: BoolArray, as_of: InstantArray, config: TrainParams) -> Fl
 
 
 def _changed_at(config: TrainParams) -> np.datetime64 | None:
-    if config.changed_at is None:
-        return None
-    return np.datetime64(config.changed_at.astimezone(UTC).replace(tzinfo=None), "us")
+    return None if config.changed_at is None else instant_of(config.changed_at)
 
 
 def _dataset(

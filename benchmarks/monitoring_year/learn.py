@@ -9,9 +9,8 @@ from datetime import UTC, datetime, timedelta
 from benchmarks.monitoring_year.watch import Released, Year
 from contracts.errors import NotEnoughData
 from contracts.params import Params
-from contracts.results import Decision, Features, Labels
+from contracts.results import Decision, Features, Labels, instant_of
 from features import build_labels
-from flows.material import instant_of
 from flows.stages.reference import reference_of
 from models import RiskModel, fit_risk_model
 from models.fit import trial_on_test

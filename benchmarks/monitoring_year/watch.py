@@ -11,10 +11,9 @@ import polars as pl
 
 from contracts.params import MonitorParams, Params
 from contracts.pilot import Pilot
-from contracts.results import Decision, Features, FloatArray, IntArray
+from contracts.results import Decision, Features, FloatArray, IntArray, instant_of
 from contracts.tables import Tables
 from features import build_features, training_spine
-from flows.material import instant_of
 from flows.watched import Material, see
 from models import RiskModel
 from models.registry import registered_name

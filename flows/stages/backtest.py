@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.errors import ForesafeError, NotEnoughData
 from contracts.replay import Replayed
+from contracts.results import instant_of
 from flows.artefacts import load_features, load_training_set
 from flows.compute import computing
 from flows.documents import write_json, write_text
@@ -77,14 +78,14 @@ def backtest(settings: Settings, name: str, hazard: str, plan: Plan, *, progress
     Raises:
         NotFound: the features stage has not run. NotEnoughData: not one forecast of that time has an replay.
     """
-    from models.backtest import Term, challenge, instant, walk
+    from models.backtest import Term, challenge, walk
     from models.hindsight import judge_history, no_outcome
 
     outputs, params = outputs_of(settings, name), params_of(settings, name)
     load = partial(load_world, settings, name, hazard, seeds=plan.seeds)
     world, final = load(), load_training_set(outputs.features, (hazard,)).labels[hazard]
     when = world.features.spine.as_of[final.rows]
-    if not ((when >= instant(plan.borders[0])) & (when < instant(plan.borders[-1]))).any():
+    if not ((when >= instant_of(plan.borders[0])) & (when < instant_of(plan.borders[-1]))).any():
         raise no_outcome(hazard, plan.borders)  # now, and not after an hour of training
     starts = [*plan.borders[: -1 : plan.every_months], plan.borders[-1]]
     zone, steps = pilot_of(settings, name).timezone, []

@@ -8,7 +8,8 @@ from datetime import UTC, datetime
 import numpy as np
 
 from contracts.params import Params
-from flows.material import Material, instant_of, untouched_by
+from contracts.results import instant_of
+from flows.material import Material, untouched_by
 from models.risk_model import RiskModel
 from tests.synthetic_risk import walk
 
