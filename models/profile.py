@@ -17,6 +17,7 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 from scipy.optimize import minimize
+from threadpoolctl import threadpool_limits
 
 from contracts.errors import BadTable
 from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, IntArray
@@ -152,7 +153,8 @@ def _table(rows: FloatArray, hits: FloatArray, kinds: int) -> FloatArray:
         prior = 0.5 * (precision * level**2).sum() + 0.5 * NEIGHBOUR_PRECISION * (step**2).sum()
         return float((rows * rate - hits * np.log(rate)).sum() + prior), slope.ravel()
 
-    found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300, "maxcor": 20})
+    with threadpool_limits(1, "blas"):  # on so few numbers more threads are slower, and add in another order
+        found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300, "maxcor": 20})
     return np.asarray(np.log(_rates(found.x.reshape(kinds, size), places).sum(axis=0)))
 
 
