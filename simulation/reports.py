@@ -20,7 +20,7 @@ OPERATOR_HAZARDS = ("fire_explosion", "chemical_release", "worker_injury")
 
 @dataclass(frozen=True)
 class Reporting:
-    """How incidents of a hazard become known: log-normal delay, cut at `longest_hours`; usual shares of grades 1 .. 5."""
+    """How a hazard becomes known: log-normal delay, cut at `longest_hours`; usual shares of grades 1 .. 5."""
 
     median_hours: float
     spread: float
