@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -20,6 +21,7 @@ from models.fairness import fair_shares
 from models.fit import Trial
 from models.grouped import reliability_by_group
 from models.risk_model import RiskModel
+from models.severity import judge_severity
 from models.split import Parts
 from models.stability import STABILITY_ROWS, top_reason_stays
 from models.where import Where
@@ -125,7 +127,7 @@ def worth_of_trial(
     riskiest = np.argsort(-trial.probability, kind="stable")[:STABILITY_ROWS]
     rows = labels.rows[parts.test][np.sort(riskiest)]
     shown = model.aligned(features.take(rows))
-    return worth(
+    found = worth(
         trial.probability,
         trial.judged,
         where,
@@ -136,3 +138,4 @@ def worth_of_trial(
         timezone=timezone,
         params=params,
     )
+    return replace(found, severity=judge_severity(model, features, labels, part=parts.test, params=params))
