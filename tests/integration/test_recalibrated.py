@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from hashlib import sha256
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +11,7 @@ import pytest
 from flows.asked import asked_for
 from flows.settings import load_settings
 from flows.tracking import tracking_of
+from models.risk_model import RiskModel
 from tests.integration.moving_town import CHANGED, FIRST, MODEL, NAME, SEEN, TRAINED, Town, make_town
 from tests.integration.small_city import foresafe
 
@@ -54,13 +54,12 @@ def test_a_rate_that_moved_asks_for_no_retraining(asked: dict[str, Any]) -> None
 def test_the_recalibrated_champion_is_released_by_the_gate(town: Town, asked: dict[str, Any], tmp_path: Path) -> None:
     """Through Prefect, on a server that the command starts, into a registry that is real."""
     told(town.home, "train", NAME, "--asked")
-    before, now = model_files(town, "1", tmp_path), model_files(town, "2", tmp_path)
+    before, now = released(town, "1"), released(town, "2")
     assert champion(town).version == "2"
     assert "version 2, since" in told(town.home, "history", MODEL)
-    boosters = [name for name in before if name.endswith(".lgb")]
-    assert boosters
-    assert all(before[name] == now[name] for name in boosters), "the boosters keep their bytes"
-    assert before != now
+    assert before.boosters == now.boosters, "the boosters keep their bytes"
+    assert now.provenance["line"]["intercept"] > 0.5, "more leaks, at every site"
+    assert now.provenance["recalibrated_from"]["version"] == "1"
     assert asked_for(load_settings(town.home, {}), NAME) == {}, "answered"
     assert "equal, byte for byte" in told(town.home, "rebuild", MODEL, "2")
 
@@ -76,11 +75,9 @@ def champion(town: Town) -> Any:
     return champion_version(tracking_of(load_settings(town.home, {})), MODEL)
 
 
-def model_files(town: Town, version: str, into: Path) -> dict[str, str]:
-    """Path -> digest of everything that the version's model is made of."""
-    from models.registry.versions import fetch_model, find_version
+def released(town: Town, version: str) -> RiskModel:
+    from models.registry import load_version
+    from models.registry.versions import find_version
 
     tracking = tracking_of(load_settings(town.home, {}))
-    folder = fetch_model(tracking, find_version(tracking, MODEL, version), into / version)
-    files = (path for path in folder.rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): sha256(path.read_bytes()).hexdigest() for path in files}
+    return load_version(tracking, find_version(tracking, MODEL, version))
