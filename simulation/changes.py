@@ -16,9 +16,9 @@ class Opening:
 
 @dataclass(frozen=True)
 class Recalibration:
-    """From a day on all gauges of one of the plants' metrics read `factor` times what they did, for good."""
+    """From a day on all gauges of some of the plants' metrics read `factor` times what they did, for good."""
 
-    metric: str
+    metrics: tuple[str, ...]
     factor: float
     day: int
 

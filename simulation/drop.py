@@ -94,9 +94,12 @@ def _check(changes: Changes, timeline: Timeline) -> None:
             raise BadPilot(f"a change on day {change.day}", where="simulation.changes", allowed=allowed)
     free = [cell.asset_id for cell in ulsan().cells if not cell.plant_count]
     if opening and opening.asset_id not in free:
-        raise BadPilot(f"a complex opens in {opening.asset_id!r}", where="simulation.changes", allowed=nearest(opening.asset_id, free))
-    if recalibration and recalibration.metric not in COLUMNS:
-        raise BadPilot(f"{recalibration.metric!r} is recalibrated", where="simulation.changes", allowed=nearest(recalibration.metric, COLUMNS))
+        allowed = nearest(opening.asset_id, free)
+        raise BadPilot(f"a complex opens in {opening.asset_id!r}", where="simulation.changes", allowed=allowed)
+    for metric in recalibration.metrics if recalibration else ():
+        if metric not in COLUMNS:
+            allowed = nearest(metric, COLUMNS)
+            raise BadPilot(f"{metric!r} is recalibrated", where="simulation.changes", allowed=allowed)
 
 
 def _folders(out: Path) -> tuple[Path, Path]:

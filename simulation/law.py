@@ -276,7 +276,9 @@ def _leak(drivers: Drivers, timeline: Timeline, city: City) -> Floats:
     over = _softplus((_before(drivers.pressure_z, hours=3) - 1.5) / 0.5)
     swing = np.abs(_before(drivers.temperature_c) - _before(drivers.temperature_c, hours=12))
     strain = 0.35 * over * (1 + 0.5 * _before(drivers.wear)) + 0.9 * _before(drivers.upset, hours=3)
-    return np.asarray(np.exp(np.minimum(strain, 4.0)) * (1 + 0.03 * swing) * plants_standing(timeline, city) / city.plants.sum())
+    return np.asarray(
+        np.exp(np.minimum(strain, 4.0)) * (1 + 0.03 * swing) * plants_standing(timeline, city) / city.plants.sum()
+    )
 
 
 def _odour(drivers: Drivers, timeline: Timeline, city: City) -> Floats:

@@ -59,7 +59,7 @@ def _share_process(world: World, folder: Folder, recalibration: Recalibration | 
             sensors, months=[rows for _, rows in world.timeline.months], generator=folder.generator(metric)
         )
         faults += found
-        if recalibration and metric == recalibration.metric:
+        if recalibration and metric in recalibration.metrics:
             faults.append(_recalibrated(sensors, recalibration, world.timeline))
         if metric == "process_temperature_c" and not world.timeline.shared_days:
             seen, mixed = _mix_units(seen, sensors, world, folder)
@@ -90,7 +90,7 @@ def measured(world: World, folder: Folder) -> dict[str, Floats]:
 
 def _as_read(metric: str, true: Floats, timeline: Timeline, recalibration: Recalibration | None) -> Floats:
     """What the gauges show: since their recalibration, so many times as much."""
-    if recalibration is None or metric != recalibration.metric:
+    if recalibration is None or metric not in recalibration.metrics:
         return true
     since = timeline.row_of_day(recalibration.day) - timeline.shown.start
     return np.concatenate([true[:since], np.round(true[since:] * recalibration.factor, DECIMALS[metric])])
