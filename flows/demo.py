@@ -22,10 +22,10 @@ PILOT = "ulsan"
 BUDGET: Mapping[str, float] = {"simulate": 20, "ingest": 50, "train": 150, "score": 15, "report": 5}
 # Half a year on, in spring, a complex opens beside homes, and for it the operator has all its gas gauges recalibrated.
 STORY = Story(
-    days=170,
+    days=139,
     opening=Opening("8730c1223ffffff", plants=12, day=107),
-    recalibration=Recalibration(("voc_ppb", "h2s_ppb"), factor=2.0, day=107),
-    looks=(109, 168, 169, 170),
+    recalibration=Recalibration(("voc_ppb", "h2s_ppb"), factor=2.5, day=107),
+    looks=(109, 137, 138, 139),
 )
 
 

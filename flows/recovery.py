@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from datetime import datetime
 from typing import TYPE_CHECKING, Any
 
@@ -26,9 +25,9 @@ Row = dict[str, Any]
 def recovery(settings: Settings, name: str, hazard: str, *, asked: Asked, version: str) -> list[Row]:
     """One row a stretch of time: days, incidents, mean log losses, and shares of the skill that could be had.
 
-    Before the change: what the champion that was asked about had not seen, up to `asked.since`; the other version was
-    trained on it, so it is not judged there. After it: the rows that the gate looked at. In a share climatology is 0 and
-    the true risk 1; one below 0 is worse than climatology.
+    Before the change: what the champion that was asked about had not seen, up to `asked.since`; what came of it may
+    have been trained on that, and is not judged there. After it: the rows that the gate looked at. In a share
+    climatology is 0 and the true risk 1; one below 0 is worse than climatology.
 
     Args:
         version: the one that came of `asked`, whether the gate let it pass or not.

@@ -1,7 +1,7 @@
 """The demo's second act: time moves on, the city changes, and the loop closes by itself.
 
-Everything is what an operator has: partners' files, ingest, monitoring, its decision, the training that it asks for, the
-gate. Only the story is made up, and the looks: monitoring runs daily, and some of its days are shown.
+Everything is what an operator has: partners' files, ingest, monitoring, its decision, what that asks for, the gate.
+Only the story is made up, and which days are looked at: monitoring is meant to run daily.
 """
 
 from __future__ import annotations

@@ -46,8 +46,8 @@ class SkillRow:
 class Changed:
     """The city changed, and what was done about it: once, in the demo.
 
-    decisions: rows of when, model, decision and reasons. verdicts: what the gate said. recovered: hazard -> stretches of
-    time with their log losses and `old share` and, where it is judged, `new share` of what could be known.
+    decisions: rows of when, model, decision and reasons. verdicts: what the gate said. recovered: hazard -> stretches
+    of time with their log losses and `old share` and, where it is judged, `new share` of what could be known.
     page: where Evidently's page is, seen from the report.
     """
 
