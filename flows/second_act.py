@@ -12,7 +12,6 @@ from datetime import UTC, date, datetime, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from contracts.params import SimulateParams
 from flows.asked import Asked, asked_for
 from flows.console import say, step, table
 from flows.documents import read_json, write_json
@@ -53,26 +52,38 @@ def play(settings: Settings, name: str, story: Story) -> None:
 
     Played before, it is told again from the record, as monitoring does nothing twice; files and store stay as they are.
     """
-    from flows import run, stages
+    from flows import run
 
-    shared = params_of(settings, name).simulate
     with step(f"time moves on by {story.days} days", budget_seconds=BUDGET["go on"]):
-        changes = story.changes(shared.days)
-        stages.go_on(settings, name, days=story.days, changes=changes, progress=lambda _line: None)
+        share(settings, name, story)
     with step("ingest what is new", budget_seconds=BUDGET["ingest"]):
         run.ingest(settings, name, direct=False)
     path = outputs_of(settings, name).monitor / ACT
-    if not path.is_file():
-        write_json(path, _close_the_loop(settings, name, story, shared))
+    if not is_played(settings, name):
+        write_json(path, _close_the_loop(settings, name, story))
     tell(read_json(path, made_by="demo"))
     with step("score every place by the champions of now", budget_seconds=BUDGET["score"]):
         run.score(settings, name, as_of=None, direct=False)
 
 
-def _close_the_loop(settings: Settings, name: str, story: Story, shared: SimulateParams) -> dict[str, Any]:
+def share(settings: Settings, name: str, story: Story) -> None:
+    """Let the partners drop the files of the story's days."""
+    from flows import stages
+
+    changes = story.changes(params_of(settings, name).simulate.days)
+    stages.go_on(settings, name, days=story.days, changes=changes, progress=lambda _line: None)
+
+
+def is_played(settings: Settings, name: str) -> bool:
+    """Whether an earlier run played it here: the store then knows its days."""
+    return (outputs_of(settings, name).monitor / ACT).is_file()
+
+
+def _close_the_loop(settings: Settings, name: str, story: Story) -> dict[str, Any]:
     """Monitoring, its decisions, the training that they ask for, and what came of it: JSON values only."""
     from flows import run
 
+    shared = params_of(settings, name).simulate
     first = datetime.combine(date.fromisoformat(shared.first_day), datetime.min.time())
     begin = first.replace(tzinfo=ZoneInfo(pilot_of(settings, name).timezone)).astimezone(UTC)
     with step("look for drift, and decide", budget_seconds=BUDGET["watch"]):
@@ -109,7 +120,11 @@ def _record(
 
 def tell(act: Mapping[str, Any]) -> None:
     """What monitoring saw and decided, what the gate said, and how much it recovered."""
-    table("what monitoring saw and decided", decision_rows(told_decisions(act)))
+    say("What monitoring saw and decided")
+    for row in decision_rows(told_decisions(act)):
+        say(f"{row['when']}  {row['model']}: {row['decision']}")
+        for reason in row["reasons"].splitlines():
+            say(f"    {reason}")
     if not act["asked"]:
         say("Nothing was asked for: every model stays.")
     for line in verdicts([Outcome(**each) for each in act["trained"]]):

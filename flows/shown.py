@@ -74,9 +74,8 @@ def _changed(outputs: Outputs) -> Changed | None:
 
 
 def told_decisions(act: Mapping[str, Any]) -> list[Any]:
-    """Of the second act: those about the models that had to be changed, or else all."""
-    asked = [made for made in act["decisions"] if made["hazard"] in act["asked"]]
-    return asked or act["decisions"]
+    """Of the second act: all about the models that something was asked for, and of the others what is not nothing."""
+    return [made for made in act["decisions"] if made["hazard"] in act["asked"] or made["kind"] != "nothing"]
 
 
 def links(settings: Settings, name: str) -> dict[str, str]:

@@ -100,7 +100,7 @@ def render_report(inputs: ReportInputs) -> str:
 
 def _recovered_card(inputs: ReportInputs, hazard: str, stretches: Sequence[Mapping[str, Any]]) -> dict[str, object]:
     shares = [
-        (f"{words}: {stretch['when'].split(',')[0]}", stretch[f"{which} share"])
+        (f"{stretch['when'].split()[0]}: {words}", stretch[f"{which} share"])
         for stretch in stretches
         for which, words in (("old", "old model"), ("new", "new model"))
         if f"{which} share" in stretch

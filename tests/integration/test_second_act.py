@@ -89,5 +89,5 @@ def test_the_new_model_recovered_what_the_change_cost(act: Any) -> None:
 def test_a_second_time_it_only_tells(home: Path, act: Any, told: str) -> None:
     windows = home / "var" / "monitor" / "ulsan" / "windows.jsonl"
     before = windows.read_bytes()
-    assert "what monitoring saw and decided" in played(home)
+    assert "What monitoring saw and decided" in played(home)
     assert windows.read_bytes() == before
