@@ -27,7 +27,7 @@ def recovery(settings: Settings, name: str, hazard: str, *, asked: Asked, versio
 
     Before the change: what the champion that was asked about had not seen, up to `asked.since`; what came of it may
     have been trained on that, and is not judged there. After it: the rows that the gate looked at. In a share
-    climatology is 0 and the true risk 1; one below 0 is worse than climatology.
+    climatology is 0 and the true risk 1; one below 0 is worse than climatology. None: not judged.
 
     Args:
         version: the one that came of `asked`, whether the gate let it pass or not.
@@ -64,12 +64,19 @@ def _stretch(
     usual = climatology(given.features, given.labels.hazard, rows, base_rate=base_rate)
     known = true_risk(truth, features.spine, hazard=given.labels.hazard, horizon_hours=given.labels.horizon_hours)
     when = features.spine.as_of
-    out: Row = {"when": words, "days": _days(when), "incidents": int(occurred.sum())}
-    for which, model in models.items():
-        found = attainable(occurred, model=model.predict(features)[0], climatology=usual, truth=known)
-        out |= {"climatology": found["climatology_log_loss"], "true risk": found["truth_log_loss"]}
-        out |= {f"{which} model": found["model_log_loss"], f"{which} share": found["share"]}
-    return out
+    found = {
+        which: attainable(occurred, model=model.predict(features)[0], climatology=usual, truth=known)
+        for which, model in models.items()
+    }
+    return {
+        "when": words,
+        "days": _days(when),
+        "incidents": int(occurred.sum()),
+        "climatology": found["old"]["climatology_log_loss"],
+        **{f"{which} model": found[which]["model_log_loss"] if which in found else None for which in ("old", "new")},
+        "true risk": found["old"]["truth_log_loss"],
+        **{f"{which} share": found[which]["share"] if which in found else None for which in ("old", "new")},
+    }
 
 
 def _days(when: FloatArray) -> int:

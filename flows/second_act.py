@@ -16,11 +16,11 @@ from flows.asked import Asked, asked_for
 from flows.console import say, step, table
 from flows.documents import read_json, write_json
 from flows.each import Outcome
-from flows.pages import decision_rows, verdicts
+from flows.pages import decision_rows
 from flows.places import outputs_of, params_of, pilot_of
 from flows.recovery import recovery
 from flows.settings import Settings
-from flows.shown import ACT, told_decisions
+from flows.shown import ACT, told_decisions, told_verdicts
 from simulation import Changes, Opening, Recalibration
 
 # Seconds on two quiet cores.
@@ -92,7 +92,8 @@ def _close_the_loop(settings: Settings, name: str, story: Story) -> dict[str, An
     asked = asked_for(settings, name)
     if not asked:
         return _record(story, made, asked, [], {})
-    with step(f"retrain {', '.join(asked)}, as was asked", budget_seconds=BUDGET["retrain"]):
+    wanted = ", ".join(f"{found.kind} {hazard}" for hazard, found in asked.items())
+    with step(f"do what was asked: {wanted}", budget_seconds=BUDGET["retrain"]):
         trained = run.train(settings, name, direct=False, asked=True)
     judged = {outcome.name: outcome.result for outcome in trained if outcome.result}
     recovered = {
@@ -127,7 +128,7 @@ def tell(act: Mapping[str, Any]) -> None:
             say(f"    {reason}")
     if not act["asked"]:
         say("Nothing was asked for: every model stays.")
-    for line in verdicts([Outcome(**each) for each in act["trained"]]):
+    for line in told_verdicts(act):
         say(line)
     for hazard, rows in act["recovered"].items():
         table(f"{hazard}: log loss, and the share of what anyone could know (climatology 0 %, true risk 100 %)", rows)

@@ -67,7 +67,7 @@ def _changed(outputs: Outputs) -> Changed | None:
     act, page = _json(outputs.monitor / ACT), outputs.monitor / PAGE
     return Changed(
         decisions=decision_rows(told_decisions(act)),
-        verdicts=verdicts([Outcome(**each) for each in act["trained"]]),
+        verdicts=told_verdicts(act),
         recovered=act["recovered"],
         page=os.path.relpath(page, outputs.report.parent) if page.is_file() else "",
     )
@@ -76,6 +76,12 @@ def _changed(outputs: Outputs) -> Changed | None:
 def told_decisions(act: Mapping[str, Any]) -> list[Any]:
     """Of the second act: all about the models that something was asked for, and of the others what is not nothing."""
     return [made for made in act["decisions"] if made["hazard"] in act["asked"] or made["kind"] != "nothing"]
+
+
+def told_verdicts(act: Mapping[str, Any]) -> list[str]:
+    """Of the second act: what the gate said of each model that was asked for, or why there was none to judge."""
+    outcomes = [Outcome(**each) for each in act["trained"]]
+    return [*verdicts(outcomes), *(f"{each.name}: no new model. {each.refused}" for each in outcomes if each.refused)]
 
 
 def links(settings: Settings, name: str) -> dict[str, str]:

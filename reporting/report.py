@@ -47,7 +47,8 @@ class Changed:
     """The city changed, and what was done about it: once, in the demo.
 
     decisions: rows of when, model, decision and reasons. verdicts: what the gate said. recovered: hazard -> stretches
-    of time with their log losses and `old share` and, where it is judged, `new share` of what could be known.
+    of time with log losses of the `old model` and the `new model`, and their shares of what could be known; None where
+    the new one was not judged.
     page: where Evidently's page is, seen from the report.
     """
 
@@ -103,7 +104,7 @@ def _recovered_card(inputs: ReportInputs, hazard: str, stretches: Sequence[Mappi
         (f"{stretch['when'].split()[0]}: {words}", stretch[f"{which} share"])
         for stretch in stretches
         for which, words in (("old", "old model"), ("new", "new model"))
-        if f"{which} share" in stretch
+        if stretch[f"{which} share"] is not None
     ]
     bars = charts.skill_bars([(words, share, share, share) for words, share in shares])
     return {"label": inputs.pilot.hazards[hazard].label or hazard, "bars": Markup(bars), "stretches": stretches}

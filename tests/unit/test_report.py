@@ -117,6 +117,7 @@ def test_the_page_tells_what_changed_and_what_a_new_model_recovered(inputs: Repo
         "reasons": "gas moved\nso <b>did</b>",
     }
     before = {"when": "before the change", "days": 120, "incidents": 138, "climatology": 0.0063, "true risk": 0.005}
+    before |= {"new model": None, "new share": None}
     after = {**before, "when": "after it, rows that neither saw", "new model": 0.0056, "new share": 0.54}
     stretches = [{**each, "old model": 0.0059, "old share": share} for each, share in ((before, 0.68), (after, -0.21))]
     changed = Changed([row], ["released as version 2"], {"chemical_release": stretches}, "../drift.html")
