@@ -12,7 +12,7 @@ import polars as pl
 
 from contracts.feed import load_feeds
 from contracts.pilot import Pilot
-from contracts.results import BoolArray
+from contracts.results import BoolArray, IntArray
 from flows.material import Material
 from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
@@ -42,7 +42,7 @@ def surroundings(
     store, versions = Store(outputs_of(settings, name).store), given.provenance["store_versions"]
     incidents = store.read("incidents", version=versions.get("incidents"))
     pilot = pilot_of(settings, name)
-    metrics = _metrics_of_partners(settings, pilot)
+    metrics = metrics_of_partners(settings, pilot)
     found = surroundings_of(incidents, pilot, metrics, given, challenger, champion, changed=changed)
     return replace(found, champion_fault=fault)
 
@@ -62,7 +62,8 @@ def surroundings_of(
     from models.promote import Surroundings
 
     partners = sorted({*metrics, *incidents["partner"].unique().to_list()})
-    kept = {partner: _kept(incidents, partner, given, pilot) for partner in partners}
+    test = given.parts.test
+    kept = {partner: known_without(partner, incidents, given, pilot, part=test) for partner in partners}
     if champion is None:
         return Surroundings(districts=_districts(given), without=dict(_unreported(kept, given, challenger, None)))
     silent = dict(_silent(kept, metrics, given, challenger, champion))
@@ -108,7 +109,7 @@ def _silent(
         yield partner, WithoutPartner(rest, challenger.predict(silent)[0], champion.predict(silent)[0])
 
 
-def _metrics_of_partners(settings: Settings, pilot: Pilot) -> dict[str, frozenset[str]]:
+def metrics_of_partners(settings: Settings, pilot: Pilot) -> dict[str, frozenset[str]]:
     """Partner -> the metrics that its feeds may carry. One that several partners share counts for each of them."""
     out: dict[str, frozenset[str]] = {}
     for feed in load_feeds(settings.pilots / pilot.name, pilot):
@@ -121,20 +122,19 @@ def _metrics_of_partners(settings: Settings, pilot: Pilot) -> dict[str, frozense
     return out
 
 
-def _kept(incidents: pl.DataFrame, partner: str, given: Material, pilot: Pilot) -> BoolArray:
-    """(m,) False for a judged row whose incident nobody but this partner reported."""
+def known_without(partner: str, incidents: pl.DataFrame, given: Material, pilot: Pilot, *, part: IntArray) -> BoolArray:
+    """(len(part),) False for a labelled row whose incident nobody but this partner reported."""
     from features import build_labels
 
     hazard = given.labels.hazard
-    rows = given.labels.rows[given.parts.test]
     others = build_labels(
         incidents.filter(pl.col("partner") != partner),
-        given.features.spine.take(rows),
+        given.features.spine.take(given.labels.rows[part]),
         hazard=hazard,
         rule=pilot.hazards[hazard],
         observed_until=datetime.fromisoformat(given.provenance["observed_until"]),
     )
-    kept: BoolArray = ~given.labels.occurred[given.parts.test] | others.occurred
+    kept: BoolArray = ~given.labels.occurred[part] | others.occurred
     return kept
 
 
