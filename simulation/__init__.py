@@ -1,5 +1,5 @@
 """A simulated Ulsan that shares data as real partners do, with known true risk."""
 
-from simulation.drop import SimulationSummary, simulate, true_risk
+from simulation.drop import SimulationSummary, knowable_risk, simulate, true_risk
 
-__all__ = ["SimulationSummary", "simulate", "true_risk"]
+__all__ = ["SimulationSummary", "knowable_risk", "simulate", "true_risk"]
