@@ -16,6 +16,7 @@ from models.alarms import Timeline, budget_table, cost_curve, hits_at_k
 from models.blocks import draw_blocks
 from models.coverage import count_coverage, risk_coverage
 from models.evaluation import Judged
+from models.explain import setting_of
 from models.fairness import fair_shares
 from models.fit import Trial
 from models.grouped import reliability_by_group
@@ -125,6 +126,7 @@ def worth_of_trial(
         covered += risk_coverage(*model.interval.apply(trial.probability), truth, where, level=level)
     riskiest = np.argsort(-trial.probability, kind="stable")[:STABILITY_ROWS]
     rows = labels.rows[parts.test][np.sort(riskiest)]
+    shown = model.aligned(features.take(rows))
     found = worth(
         trial.probability,
         trial.judged,
@@ -132,7 +134,7 @@ def worth_of_trial(
         climatology=trial.baselines["climatology"],
         released=model.bands.high,
         covered=tuple(covered),
-        top_reason_stays=top_reason_stays(model.parsed, model.aligned(features.take(rows)).values),
+        top_reason_stays=top_reason_stays(model.parsed, shown.values, setting=setting_of(shown.infos)),
         timezone=timezone,
         params=params,
     )
