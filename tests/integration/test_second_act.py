@@ -13,16 +13,17 @@ import pytest
 from tests.integration.small_city import copy_city, environment
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
+# The looks are days without a sensor fault, of which the partners have many: those come first, and hold all else back.
 STORY = """
 from flows.second_act import Story, play
 from flows.settings import load_settings
 from simulation import Opening, Recalibration
 
 play(load_settings(), "ulsan", Story(
-    days=34,
-    opening=Opening("8730c1223ffffff", plants=12, day=8),
-    recalibration=Recalibration(("voc_ppb", "h2s_ppb"), factor=4.0, day=8),
-    looks=(10, 32, 33, 34),
+    days=44,
+    opening=Opening("8730c1223ffffff", plants=12, day=14),
+    recalibration=Recalibration(("voc_ppb", "h2s_ppb"), factor=4.0, day=14),
+    looks=(16, 42, 43, 44),
 ))
 """
 
