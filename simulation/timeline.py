@@ -88,6 +88,10 @@ class Timeline:
             (name, slice(labels.index(name) * 24, (labels.index(name) + labels.count(name)) * 24)) for name in names
         )
 
+    def is_month_end(self, row: int) -> bool:
+        """Whether the shown rows before this one end with a month."""
+        return self.dates[LEAD_DAYS + self.shared_days + row // 24].day == 1
+
     @property
     def months_shared(self) -> int:
         """Months of which partners shared files before."""
