@@ -131,9 +131,23 @@ class Coverage:
 
 
 @dataclass(frozen=True)
+class SeverityWorth:
+    """Mean gamma deviance of an incident's stated severity, and of one mean's; difference: the first less the second.
+
+    incidents: how many they are judged by. own: whether the model has a severity of its own, or states the mean.
+    """
+
+    incidents: int
+    deviance: Estimate
+    one_mean: Estimate
+    difference: Estimate
+    own: bool
+
+
+@dataclass(frozen=True)
 class Worth:
     """All of it for one hazard on one part. top_reason_stays: share of the riskiest rows whose first
-    reason stays under noise of a thousandth of each feature's spread."""
+    reason stays under noise of a thousandth of each feature's spread. severity: None without an incident."""
 
     hazard: str
     part: str
@@ -144,6 +158,7 @@ class Worth:
     reliability: tuple[GroupReliability, ...]
     coverage: tuple[Coverage, ...]
     top_reason_stays: float | None
+    severity: SeverityWorth | None = None
 
     def as_json(self) -> dict[str, Any]:
         return asdict(self)

@@ -47,7 +47,7 @@ def cell(value: object) -> str:
     if isinstance(value, bool) or value is None:
         return {True: "yes", False: "no", None: ""}[value]
     if isinstance(value, float):
-        return f"{value:.4g}"
+        return f"{value:.4g}" if abs(value) < 9_999.5 else f"{value:,.0f}"
     if isinstance(value, int):
         return f"{value:,}"
     text = " / ".join(str(value).splitlines())

@@ -25,13 +25,17 @@ class Freshness:
     known: datetime
     usual_hours: float | None
 
-    def silent_hours(self, at: datetime) -> float:
-        """Hours since anything was known of it; 0 where its data is ahead of the clock, as a simulation's may be."""
-        return round(max(0.0, (at - self.known).total_seconds() / 3600), 1)
+    def silent_hours(self, at: datetime) -> float | None:
+        """Hours since anything was known of it; 0 where its data is ahead of the clock, as a simulation's may be.
+
+        None where it came once only: a register is not silent.
+        """
+        return None if self.usual_hours is None else round(max(0.0, (at - self.known).total_seconds() / 3600), 1)
 
     def late(self, at: datetime) -> bool:
         """Silent for longer than PATIENCE times its usual gap."""
-        return self.usual_hours is not None and self.silent_hours(at) > PATIENCE * self.usual_hours
+        silent = self.silent_hours(at)
+        return self.usual_hours is not None and silent is not None and silent > PATIENCE * self.usual_hours
 
 
 def freshness(folder: Path) -> Mapping[str, Freshness]:

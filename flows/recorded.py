@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from prefect.client.schemas.objects import State, TaskRun
+from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
 from contracts.errors import BadSource, ForesafeError
@@ -22,6 +23,12 @@ def outcome_of(name: str, state: State[Any]) -> Outcome:
     if isinstance(fault, ForesafeError):
         return Outcome(name, refused=str(fault))
     return Outcome(name, refused=f"unexpected {type(fault).__name__}: {fault or state.message}; see the run's log")
+
+
+def ended(future: PrefectFuture[Any]) -> State[Any]:
+    """The state of a submitted task once it has ended, whatever became of it."""
+    future.wait()
+    return future.state
 
 
 def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:

@@ -45,7 +45,7 @@ class Docs:
     """A folder with GX's own HTML site, and how many of each feed's newest validations stay in it."""
 
     folder: Path
-    kept: int = 24
+    kept: int
 
     @property
     def stores(self) -> Path:

@@ -14,6 +14,7 @@ from models.card_worth import (
     failure_modes,
     fairness_text,
     groups_table,
+    severity_text,
 )
 from models.fit import Fitted
 
@@ -50,6 +51,7 @@ def model_card(name: str, fitted: Fitted, evaluation: Evaluation, worth: Worth, 
         f"extreme from {model.bands.extreme:.4g}.\n\n" + budget_text(worth),
         "## Who is warned, who is disturbed\n" + fairness_text(worth),
         "## Intervals\n" + coverage_text(worth),
+        "## Severity\n" + severity_text(worth),
         "## What it listens to\n" + _importance(fitted),
         "## Release decision\n" + "\n".join(f"- {reason}" for reason in decision.reasons),
         "## Known failure modes\n" + "\n".join(f"- {text}" for text in failure_modes(worth)),

@@ -121,6 +121,21 @@ def coverage_text(worth: Worth) -> str:
     )
 
 
+def severity_text(worth: Worth) -> str:
+    """How far stated severities were from those that came, beside one mean."""
+    found = worth.severity
+    if found is None:
+        return "No incident to judge it by."
+    one, own, less = found.one_mean, found.deviance, found.difference
+    head = f"Mean gamma deviance of {found.incidents:,} incidents (lower is better): one mean {one.value:.4g}"
+    if not found.own:
+        return f"{head}. Nothing known beforehand told severities apart surely, so the mean of training is stated."
+    return (
+        f"{head}, by what is known at the time {own.value:.4g}, difference {less.value:+.4g} "
+        f"[{less.low:+.4g}, {less.high:+.4g}]."
+    )
+
+
 def failure_modes(worth: Worth) -> Iterator[str]:
     """What this run showed to be weak, then what every such model is weak at."""
     released = worth.budget[0]

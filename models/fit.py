@@ -21,6 +21,7 @@ from models.intervals import fit_interval
 from models.pyfunc import raw_scores
 from models.refit import refit_forecasts
 from models.risk_model import RiskModel
+from models.severity import fit_severity
 from models.split import HOUR, Parts
 from models.train import Ensemble, fit_boosters, train
 from models.where import Where
@@ -94,6 +95,7 @@ def fit_risk_model(
         ),
         count_variance=_count_variance(probability, labels, features.spine, parts, districts),
         mean_severity=float(labels.severity[parts.train].sum() / labels.count[parts.train].sum()),
+        severity=fit_severity(features, labels, part=parts.train),
         bands=alarm_bands(probability, days=days, alerts_per_day=alerts_per_day),
         infos=features.infos,
         spec_hash=features.spec_hash,

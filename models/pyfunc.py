@@ -112,6 +112,11 @@ def expected_counts(probability: FloatArray) -> FloatArray:
     return np.asarray(-np.log1p(-probability))
 
 
+def incident_severities(boosters: Sequence[lgb.Booster], values: npt.NDArray[np.float32], *, mean: float) -> FloatArray:
+    """(n,) how severe one incident would be: the mean, times exp(raw score) where there are boosters of it."""
+    return mean * np.exp(raw_scores(boosters, values).mean(axis=0)) if boosters else np.full(len(values), mean)
+
+
 def band_names(bands: Mapping[str, float], probability: FloatArray) -> npt.NDArray[np.object_]:
     """low, elevated, high or extreme: `bands` holds the least probability of the last three."""
     names = np.array(["low", "elevated", "high", "extreme"], dtype=object)
@@ -125,14 +130,18 @@ class Released:
 
     features: tuple[str, ...]
     boosters: tuple[lgb.Booster, ...]
+    severity: tuple[lgb.Booster, ...]
     document: Mapping[str, Any]
 
     @classmethod
     def from_folder(cls, folder: Path) -> Released:
         files = verified_files(folder)
         document = json.loads(files["model.json"])
-        boosters = tuple(lgb.Booster(model_str=files[name].decode("utf-8")) for name in document["boosters"])
-        return cls(tuple(info["name"] for info in document["features"]), boosters, document)
+        boosters, severity = (
+            tuple(lgb.Booster(model_str=files[name].decode("utf-8")) for name in document.get(key, ()))
+            for key in ("boosters", "severity")
+        )
+        return cls(tuple(info["name"] for info in document["features"]), boosters, severity, document)
 
     def score(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Columns probability, low, high, band, expected_count, expected_severity; one row a row, its index kept.
@@ -152,7 +161,8 @@ class Released:
         band = band_names(self.document["bands"], probability)
         count = expected_counts(probability)
         columns = {"probability": probability, "low": low, "high": high, "band": band}
-        columns |= {"expected_count": count, "expected_severity": count * self.document["mean_severity"]}
+        one = incident_severities(self.severity, values, mean=self.document["mean_severity"])
+        columns |= {"expected_count": count, "expected_severity": count * one}
         return pd.DataFrame(columns, index=frame.index)
 
 

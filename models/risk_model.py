@@ -23,7 +23,7 @@ from models.baselines import climatology
 from models.calibrate import Calibrator
 from models.explain import UsualValues, drivers
 from models.intervals import IntervalTable
-from models.pyfunc import MANIFEST, expected_counts, raw_scores, verified_files
+from models.pyfunc import MANIFEST, expected_counts, incident_severities, raw_scores, verified_files
 from models.train import check_finite, parse_booster
 
 FORMAT = 2
@@ -36,8 +36,8 @@ class RiskModel:
 
     boosters: LightGBM text, one a seed. infos: the features in order; `spec_hash` is that of their specification.
     count_variance: relative variance of a district's weekly count. mean_severity: of one incident, and base_rate: both
-    of the training part. provenance: where it came from, JSON values only (`fitted_until` is the instant up to which
-    its labels saw incidents).
+    of the training part. severity: LightGBM text of an incident's severity over that mean, or none. provenance: where
+    it came from, JSON values only (`fitted_until` is the instant up to which its labels saw incidents).
     """
 
     hazard: str
@@ -47,6 +47,7 @@ class RiskModel:
     interval: IntervalTable
     count_variance: float
     mean_severity: float
+    severity: tuple[str, ...]
     bands: Bands
     infos: tuple[FeatureInfo, ...]
     spec_hash: str
@@ -72,6 +73,11 @@ class RiskModel:
         check_finite(values, self.names)
         probability = self.calibrator.apply(raw_scores(self.parsed, values).mean(axis=0))
         return (probability, *self.interval.apply(probability))
+
+    def incident_severity(self, features: Features) -> FloatArray:
+        """(n,) how severe one incident would be. Raises as `predict`."""
+        boosters = tuple(parse_booster(text) for text in self.severity)
+        return incident_severities(boosters, self.aligned(features).values, mean=self.mean_severity)
 
     def aligned(self, features: Features) -> Features:
         """These rows with exactly the model's features, in its order; raises as `predict`."""
@@ -116,6 +122,7 @@ class RiskModel:
             interval=IntervalTable.from_json(document["interval"]),
             count_variance=document["count_variance"],
             mean_severity=document["mean_severity"],
+            severity=tuple(files[name].decode("utf-8") for name in document.get("severity", ())),
             bands=Bands.from_json(document["bands"]),
             infos=tuple(FeatureInfo(**info) for info in document["features"]),
             spec_hash=document["spec_hash"],
@@ -143,6 +150,7 @@ class RiskModel:
 
     def _files(self) -> dict[str, bytes]:
         texts = {f"booster-{i + 1}.txt": text.encode("utf-8") for i, text in enumerate(self.boosters)}
+        severity = {f"severity-{i + 1}.txt": text.encode("utf-8") for i, text in enumerate(self.severity)}
         document = {
             "format": FORMAT,
             "hazard": self.hazard,
@@ -152,13 +160,14 @@ class RiskModel:
             "interval": self.interval.to_json(),
             "count_variance": self.count_variance,
             "mean_severity": self.mean_severity,
+            "severity": list(severity),
             "bands": self.bands.to_json(),
             "features": [asdict(info) for info in self.infos],
             "spec_hash": self.spec_hash,
             "base_rate": self.base_rate,
             "provenance": dict(self.provenance),
         }
-        return {**texts, "model.json": _json(document), "usual.json": _json(self.usual.to_json())}
+        return {**texts, **severity, "model.json": _json(document), "usual.json": _json(self.usual.to_json())}
 
 
 def score(
@@ -192,7 +201,7 @@ def score(
         "low": low,
         "high": high,
         "expected_count": expected_counts(probability),
-        "expected_severity": expected_counts(probability) * model.mean_severity,
+        "expected_severity": expected_counts(probability) * model.incident_severity(features),
         "baseline": climatology(features, model.hazard, rows, base_rate=model.base_rate),
         "band": pd.Series(model.bands.names(probability), dtype="str"),
         "drivers": pd.Series(_drivers(model, features, probability, explained_rows), dtype="str"),

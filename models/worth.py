@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from zoneinfo import ZoneInfo
 
 import numpy as np
@@ -15,10 +16,12 @@ from models.alarms import Timeline, budget_table, cost_curve, hits_at_k
 from models.blocks import draw_blocks
 from models.coverage import count_coverage, risk_coverage
 from models.evaluation import Judged
+from models.explain import setting_of
 from models.fairness import fair_shares
 from models.fit import Trial
 from models.grouped import reliability_by_group
 from models.risk_model import RiskModel
+from models.severity import judge_severity
 from models.split import Parts
 from models.stability import STABILITY_ROWS, top_reason_stays
 from models.where import Where
@@ -123,14 +126,16 @@ def worth_of_trial(
         covered += risk_coverage(*model.interval.apply(trial.probability), truth, where, level=level)
     riskiest = np.argsort(-trial.probability, kind="stable")[:STABILITY_ROWS]
     rows = labels.rows[parts.test][np.sort(riskiest)]
-    return worth(
+    shown = model.aligned(features.take(rows))
+    found = worth(
         trial.probability,
         trial.judged,
         where,
         climatology=trial.baselines["climatology"],
         released=model.bands.high,
         covered=tuple(covered),
-        top_reason_stays=top_reason_stays(model.parsed, model.aligned(features.take(rows)).values),
+        top_reason_stays=top_reason_stays(model.parsed, shown.values, setting=setting_of(shown.infos)),
         timezone=timezone,
         params=params,
     )
+    return replace(found, severity=judge_severity(model, features, labels, part=parts.test, params=params))

@@ -9,9 +9,10 @@ import numpy as np
 import polars as pl
 
 from simulation.city import H3_RESOLUTION, City
-from simulation.law import HAZARDS
+from simulation.law import HAZARDS, Drivers
 from simulation.noise import Floats, stream
-from simulation.world import World
+from simulation.severity import grade, scene, shift
+from simulation.world import World, drivers
 
 OPERATOR_PLANTS = 3  # in cells with so many plants the operator reports what happens inside them
 OPERATOR_HAZARDS = ("fire_explosion", "chemical_release", "worker_injury")
@@ -19,7 +20,7 @@ OPERATOR_HAZARDS = ("fire_explosion", "chemical_release", "worker_injury")
 
 @dataclass(frozen=True)
 class Reporting:
-    """How incidents of a hazard become known: log-normal delay, cut at `longest_hours`; shares of severity 1 .. 5."""
+    """How a hazard becomes known: log-normal delay, cut at `longest_hours`; usual shares of grades 1 .. 5."""
 
     median_hours: float
     spread: float
@@ -56,6 +57,7 @@ def true_incidents(world: World) -> pl.DataFrame:
     occurred = starts + 1 + (marks[:, 0] * 3599).astype(np.int64)
     longitude, latitude = _positions(world.city, cell, marks[:, 1], marks[:, 2])
     names = np.array(HAZARDS)[hazard]
+    at = scene(row + world.timeline.lead, cell, _drivers(world), world.timeline, world.city)
     frame = pl.DataFrame(
         {
             "incident_id": [f"U{number:07d}" for number in range(1, row.size + 1)],
@@ -63,7 +65,7 @@ def true_incidents(world: World) -> pl.DataFrame:
             "asset_id": np.array([c.asset_id for c in world.city.cells])[cell],
             "hazard": names,
             "occurred_s": occurred,
-            "severity": _severity(hazard, marks[:, 3]),
+            "severity": grade([REPORTING[name].severities for name in HAZARDS], hazard, shift(hazard, at), marks[:, 3]),
             "lon": longitude,
             "lat": latitude,
             "known_s": occurred + (_delay_hours(hazard, delays) * 3600).astype(np.int64),
@@ -101,9 +103,8 @@ def reports(incidents: pl.DataFrame, world: World) -> pl.DataFrame:
     return pl.concat(parts).drop("later", "draw").sort("known_s", "incident_id", "kind", maintain_order=True)
 
 
-def _severity(hazard: np.ndarray, draw: Floats) -> np.ndarray:
-    below = np.cumsum([REPORTING[name].severities for name in HAZARDS], axis=1)[:, :-1]
-    return np.asarray(1 + (draw[:, None] > below[hazard]).sum(axis=1), dtype=np.int64)
+def _drivers(world: World) -> Drivers:
+    return drivers(world.city, world.weather, world.streets, world.process, world.river_level_m)
 
 
 def _delay_hours(hazard: np.ndarray, normal: Floats) -> Floats:

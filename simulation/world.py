@@ -71,8 +71,7 @@ def simulate_world(timeline: Timeline, city: City, seed: int) -> World:
     streets = simulate_streets(timeline, city, rain, seed)
     river = simulate_river(timeline, city, mean_rain(city, weather.rain_mm), seed)
     process = simulate_process(timeline, city, ambient[:, city.plant_cells], seed)
-    drivers = _drivers(city, weather, streets, process, river)
-    base = law.background(drivers, timeline, city)
+    base = law.background(drivers(city, weather, streets, process, river), timeline, city)
     happened = _happen(timeline, city, weather, process, base, seed)
     return World(
         seed=seed,
@@ -92,7 +91,8 @@ def _blend(city: City) -> Floats:
     return np.asarray((weight / weight.sum(axis=1, keepdims=True)).T)
 
 
-def _drivers(city: City, weather: Weather, streets: Streets, process: Process, river: Floats) -> law.Drivers:
+def drivers(city: City, weather: Weather, streets: Streets, process: Process, river: Floats) -> law.Drivers:
+    """What drives the law, in every cell; river: hours x gauges."""
     near = _blend(city)
     gauge = np.argmin(city.distance_km(city.gauges), axis=1)
 

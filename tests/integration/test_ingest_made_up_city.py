@@ -262,8 +262,8 @@ def test_check_tells_a_partner_what_is_wrong(city: City) -> None:
 
 def test_data_docs_open_without_a_network(city: City, tmp_path: Path) -> None:
     docs = tmp_path / "docs"
-    city.ingest("weather", docs=Docs(docs))
-    city.ingest("fires", docs=Docs(docs))
+    city.ingest("weather", docs=Docs(docs, kept=24))
+    city.ingest("fires", docs=Docs(docs, kept=24))
     index = (docs / "index.html").read_text(encoding="utf-8")
     assert "weather" in index
     assert "fires" in index
@@ -296,7 +296,7 @@ def test_the_newest_validations_stay_in_data_docs(city: City, tmp_path: Path) ->
 
 def test_where_nothing_is_new_nothing_is_judged_and_shown(city: City, tmp_path: Path) -> None:
     city.ingest("weather")
-    city.ingest("weather", docs=Docs(tmp_path / "docs"))
+    city.ingest("weather", docs=Docs(tmp_path / "docs", kept=24))
     assert not (tmp_path / "docs").exists()
 
 

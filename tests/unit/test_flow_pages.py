@@ -65,6 +65,7 @@ def test_prefect_takes_the_artifact_key() -> None:
 
 def test_cells_are_short_and_readable() -> None:
     assert [cell(1234567), cell(0.00123456), cell(True), cell(None)] == ["1,234,567", "0.001235", "yes", ""]
+    assert [cell(9999.4), cell(9999.6), cell(-235800.25)] == ["9999", "10,000", "-235,800"]
     assert cell("a\nb") == "a / b"
 
 

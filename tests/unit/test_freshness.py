@@ -43,6 +43,7 @@ def test_each_feed_by_its_own_habit(tmp_path: Path) -> None:
     assert not found["daily"].late(last + 71 * HOUR)
     assert found["daily"].late(last + 73 * HOUR)
     assert not found["once"].late(last + 9_000 * HOUR), "attributes that came once have no habit"
+    assert found["once"].silent_hours(last + 9_000 * HOUR) is None
     assert found["hourly"].silent_hours(last - HOUR) == 0, "data ahead of the clock is not silent"
 
 

@@ -6,7 +6,17 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from models.explain import UsualValues, contributions, driver_words, drivers, hour_of_day, readable, usual_values
+from models.explain import (
+    UsualValues,
+    contributions,
+    driver_words,
+    drivers,
+    hour_of_day,
+    readable,
+    reasons,
+    setting_of,
+    usual_values,
+)
 from models.pyfunc import raw_scores
 from tests.synthetic_risk import INFOS, walk
 
@@ -59,6 +69,24 @@ def test_the_cause_in_the_law_is_the_first_reason() -> None:
     assert "VOC, mean of the last 6 h: 230 ppb (usual" in text
     assert "lowers" not in next(line for line in text.splitlines() if line.startswith("VOC"))
     assert 1 <= len(text.splitlines()) <= 3
+
+
+def test_where_and_when_are_one_reason() -> None:
+    """Nobody can read a longitude: what such columns add together is said once, as odds, and nothing of it is lost."""
+    model, features = walk().fitted.model, walk().city.features
+    kinds = ("climatology", "climatology", "trailing", "trailing", "calendar", "place", "trailing", "trailing")
+    infos = tuple(replace(info, kind=kind) for info, kind in zip(INFOS, kinds, strict=True))
+    shown = replace(features.take(np.arange(40)), infos=infos)
+    setting = setting_of(infos)
+    assert list(setting) == [0, 1, 4, 5]
+    each, folded = contributions(model.parsed, shown.values), reasons(model.parsed, shown.values, setting)
+    np.testing.assert_allclose(folded[:, 0], each[:, setting].sum(axis=1), rtol=1e-12)
+    assert not folded[:, [1, 4, 5]].any()
+    np.testing.assert_array_equal(folded[:, [2, 3, 6, 7]], each[:, [2, 3, 6, 7]])
+    said = [line for text in drivers(model.parsed, shown, model.usual) for line in text.splitlines()]
+    odds = readable(float(np.exp(folded[np.abs(folded[:, 0]).argmax(), 0])))
+    assert f"this place at this time of the week and year: {odds} times the average odds" in said
+    assert not any("usual for this place and hour" in line or "hour of the day" in line for line in said)
 
 
 def test_usual_values_are_medians_of_the_same_place_and_hour() -> None:

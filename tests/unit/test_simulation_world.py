@@ -10,6 +10,8 @@ import pytest
 from simulation import law
 from simulation.city import DISTRICTS, ulsan
 from simulation.dispersion import plume
+from simulation.reports import REPORTING, true_incidents
+from simulation.severity import GRADES, grade
 from simulation.timeline import Timeline
 from simulation.world import World, simulate_world
 
@@ -69,6 +71,28 @@ def test_intensity_of_an_hour_does_not_see_its_own_drivers() -> None:
         np.testing.assert_array_equal(before[: cut + 1], after[: cut + 1], err_msg=name)
         if name != "odour":
             assert (before[cut + 1 :] != after[cut + 1 :]).any(), name
+
+
+def test_without_a_shift_a_hazard_has_its_usual_shares_and_a_shift_only_worsens() -> None:
+    shares = [REPORTING[name].severities for name in law.HAZARDS]
+    draw = (np.arange(1000) + 0.5) / 1000
+    for hazard in range(len(law.HAZARDS)):
+        usual, worse = (grade(shares, np.full(1000, hazard), np.full(1000, by), draw) for by in (0.0, 0.7))
+        np.testing.assert_allclose(np.bincount(usual, minlength=GRADES + 1)[1:] / 1000, shares[hazard], atol=0.001)
+        assert (worse >= usual).all()
+        assert (worse > usual).any()
+
+
+def test_severity_hangs_on_the_scene_and_keeps_its_mean(year: World) -> None:
+    incidents = true_incidents(year).to_pandas()
+    hour = (incidents["occurred_s"] // 3600 + 9) % 24
+    night, plants = (hour >= 21) | (hour < 6), year.city.plants[incidents["cell"]] > 3
+    for name, scene in (("fire_explosion", plants), ("chemical_release", plants), ("traffic_accident", night)):
+        of = incidents["hazard"] == name
+        severity = incidents["severity"]
+        assert severity[of & scene].mean() > severity[of & ~scene].mean() + 0.15, name
+        usual = np.dot(REPORTING[name].severities, np.arange(1, GRADES + 1))
+        assert abs(severity[of].mean() - usual) < 4 * severity[of].std() / np.sqrt(of.sum()), name
 
 
 def test_other_seeds_give_other_cities() -> None:
