@@ -25,7 +25,7 @@ ANSWERS = {"retrain": RETRAIN_REQUESTED, "recalibrate": RETRAIN_REQUESTED, "call
 
 
 @task(task_run_name="monitor", timeout_seconds=MONITOR_TIMEOUT_SECONDS, persist_result=True, result_serializer="json")
-def check_all(pilot: str, at: datetime | None, page: bool) -> list[dict[str, Any]]:
+def check_all(pilot: str, at: datetime | None, page: bool | None) -> list[dict[str, Any]]:
     return stages.monitor(load_settings(), pilot, now=now(), at=at, page=page)
 
 
@@ -42,7 +42,7 @@ def tell_of(event: str, pilot: str, hazard: str, subject: str, decision: dict[st
     on_failure=[tell_operator],
     on_crashed=[tell_operator],
 )
-def monitor(pilot: str, at: datetime | None = None, page: bool = False) -> list[dict[str, Any]]:
+def monitor(pilot: str, at: datetime | None = None, page: bool | None = None) -> list[dict[str, Any]]:
     """A window and a decision for each hazard."""
     settings = load_settings()
     outputs = outputs_of(settings, pilot)
