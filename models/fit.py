@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import lightgbm as lgb
 import numpy as np
 
 from contracts.params import CalibrateParams, TrainParams
-from contracts.results import Features, FloatArray, Labels, Spine
+from contracts.results import Features, FloatArray, IntArray, Labels, Spine
 from models.bands import alarm_bands
 from models.baselines import baseline_probabilities
 from models.calibrate import fit_calibrator
@@ -73,7 +73,8 @@ def fit_risk_model(
     ensemble = learn(features, labels, parts=parts, config=train_params)
     rows, occurred = labels.rows[parts.calibrate], labels.occurred[parts.calibrate]
     raw = _unseen_scores(features, labels, parts=parts, ensemble=ensemble, config=train_params)
-    calibrator = fit_calibrator(raw, occurred, method=calibrate_params.method)
+    changed = bool(parts.folds)  # what is calibrated out of fold came of a change
+    calibrator = fit_calibrator(raw, occurred, method=calibrate_params.method, moved=changed)
     probability = calibrator.apply(raw)
     as_of = features.spine.as_of
     days = float((as_of[rows].max() - as_of[rows].min()) / HOUR) / DAY_HOURS + 1 / DAY_HOURS
@@ -149,6 +150,11 @@ class Trial:
     judged: Judged
     probability: FloatArray
     baselines: Mapping[str, FloatArray]
+
+    def take(self, rows: IntArray) -> Trial:
+        """Of some of its rows."""
+        judged = replace(self.judged, occurred=self.judged.occurred[rows], as_of=self.judged.as_of[rows])
+        return Trial(judged, self.probability[rows], {name: values[rows] for name, values in self.baselines.items()})
 
 
 def trial_on_test(

@@ -16,7 +16,9 @@ from contracts.params import SimulateParams
 from simulation.changes import Changes
 from simulation.city import ulsan
 from simulation.faults import Fault, fault_table
+from simulation.knowable import knowable_intensity
 from simulation.law import HAZARDS
+from simulation.noise import Floats
 from simulation.partners.city import share_city
 from simulation.partners.folder import Folder
 from simulation.partners.institute import share_institute
@@ -117,7 +119,7 @@ def _drop(world: World, changes: Changes, out: Path, progress: Callable[[str], N
     later = f"-after-day-{world.timeline.shared_days}" if world.timeline.shared_days else ""
     fault_table(faults).write_parquet(truth / f"faults{later}.parquet")
     _write_incidents(incidents, known, truth)
-    _risk_table(world).write_parquet(truth / "risk.parquet")
+    _risk_table(world, world.risk).write_parquet(truth / "risk.parquet")
     new = incidents.filter(pl.col("occurred_s") > int(world.timeline.first_instant.timestamp()))
     counts = {name: new.filter(pl.col("hazard") == name).height for name in HAZARDS}
     progress("  incidents  " + ", ".join(f"{count} {name}" for name, count in counts.items()))
@@ -167,6 +169,13 @@ def true_risk(out: Path) -> pl.DataFrame:
     return pl.read_parquet(path)
 
 
+def knowable_risk(params: SimulateParams) -> pl.DataFrame:
+    """The same table for who knows the law but is told an incident only once it is reported (`simulation.knowable`);
+    simulated anew, because only a comparison needs it. Raises BadPilot as `simulate`."""
+    world = simulate_world(_timeline(params), ulsan(), params.seed)
+    return _risk_table(world, -np.expm1(-knowable_intensity(world)))
+
+
 def _timeline(params: SimulateParams) -> Timeline:
     try:
         first_day = date.fromisoformat(params.first_day)
@@ -179,11 +188,11 @@ def _timeline(params: SimulateParams) -> Timeline:
     return Timeline(first_day, params.days)
 
 
-def _risk_table(world: World) -> pl.DataFrame:
+def _risk_table(world: World, risk: Floats) -> pl.DataFrame:
     """Row `j`'s risk was fixed at its start: its `as_of`. One row more than hours on record: the risk at the end."""
     timeline = world.timeline
     rows = slice(timeline.recorded.start, timeline.recorded.stop + 1)
-    risk = world.risk[rows].astype(np.float32)
+    risk = risk[rows].astype(np.float32)
     cells = np.array([cell.asset_id for cell in world.city.cells])
     starts = timeline.start_s[rows]
     as_of = pl.from_epoch(pl.Series(np.repeat(starts, cells.size)), time_unit="s").dt.cast_time_unit("us")

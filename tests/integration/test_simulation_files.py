@@ -61,7 +61,16 @@ def _rows(path: Path) -> list[str]:
 
 
 def test_public_names() -> None:
-    names = ["Changes", "Opening", "Recalibration", "SimulationSummary", "go_on", "simulate", "true_risk"]
+    names = [
+        "Changes",
+        "Opening",
+        "Recalibration",
+        "SimulationSummary",
+        "go_on",
+        "knowable_risk",
+        "simulate",
+        "true_risk",
+    ]
     assert simulation.__all__ == names
 
 
