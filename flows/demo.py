@@ -19,15 +19,15 @@ from simulation import Opening, Recalibration
 
 PILOT = "ulsan"
 # Seconds on two cores; together with the second act's at most five minutes.
-BUDGET: Mapping[str, float] = {"simulate": 20, "ingest": 50, "train": 150, "score": 15, "report": 5}
+BUDGET: Mapping[str, float] = {"simulate": 15, "ingest": 45, "train": 130, "score": 10, "report": 5}
 # In the fourth month after, a complex opens beside homes, and for it the operator has all its gas gauges recalibrated.
 # The looks are on days without a sensor fault, of which the partners have many: one comes first, and holds all else
 # back.
 STORY = Story(
-    days=139,
-    opening=Opening("8730c1223ffffff", plants=12, day=107),
+    days=149,
+    opening=Opening("8730c12adffffff", plants=9, day=107),
     recalibration=Recalibration(("voc_ppb", "h2s_ppb"), factor=2.5, day=107),
-    looks=(109, 137, 138, 139),
+    looks=(109, 147, 148, 149),
 )
 
 

@@ -24,7 +24,7 @@ from flows.shown import ACT, told_decisions, told_verdicts
 from simulation import Changes, Opening, Recalibration
 
 # Seconds on two quiet cores.
-BUDGET: Mapping[str, float] = {"go on": 10, "ingest": 12, "watch": 30, "retrain": 60, "score": 5}
+BUDGET: Mapping[str, float] = {"go on": 10, "ingest": 15, "watch": 30, "asked": 35, "score": 5}
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def _close_the_loop(settings: Settings, name: str, story: Story) -> dict[str, An
     if not asked:
         return _record(story, made, asked, [], {})
     wanted = ", ".join(f"{found.kind} {hazard}" for hazard, found in asked.items())
-    with step(f"do what was asked: {wanted}", budget_seconds=BUDGET["retrain"]):
+    with step(f"do what was asked: {wanted}", budget_seconds=BUDGET["asked"]):
         trained = run.train(settings, name, direct=False, asked=True)
     judged = {outcome.name: outcome.result for outcome in trained if outcome.result}
     recovered = {
