@@ -25,7 +25,7 @@ from ingest.store import Store
 from models.baselines import climatology
 from models.calibrate import Calibrator, fit_calibrator
 from models.evaluation import Judged
-from models.influence import WithoutPartner, influence, unknown_readings
+from models.influence import WithoutPartner, influences, unknown_readings
 from models.pyfunc import raw_scores
 from models.train import Ensemble, train
 
@@ -67,7 +67,7 @@ def shares(settings: Settings, hazard: str) -> list[Shares]:
             "incidents": forecast,
         }
         without = {how: WithoutPartner(known, mine, rival) for how, mine in forecasts.items()}
-        moved = {how: influence(forecast, rival, judged, rest) for how, rest in without.items()}
+        moved = influences(forecast, rival, judged, without, params=given.params.evaluate)
         found.append(Shares(hazard, partner, **{h: None if m.left is None else m.share for h, m in moved.items()}))
     return found
 

@@ -2,7 +2,11 @@
 
     python -m benchmarks.ulsan [--store FOLDER]
 
-Then the same against months of training history, beside rivals that say how much of it can be learned at all
+The true risk knows every incident at once, which nobody does. So beside it stands a second reference, the law itself
+when it is told an incident only once it is reported (`simulation.knowable`): what it reaches, and the model's share of
+that.
+
+Then the first against months of training history, beside rivals that say how much of it can be learned at all
 (`benchmarks.learning_curve`); the picture is `var/ulsan-learning-curve.png`.
 
 Simulation, ingest, features, training and calibration are the platform's stages with the pilot's own parameters
@@ -18,6 +22,7 @@ import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
@@ -28,8 +33,20 @@ from benchmarks.learning_curve import Curve, curve_table, learning_curve, plot_c
 from contracts.errors import ForesafeError
 from contracts.params import EvaluateParams
 from contracts.results import BoolArray, Estimate, FloatArray, InstantArray, IntArray
-from flows import Material, Settings, feed_names, judge_rows, load_material, load_settings, outputs_of, pilot_of, stages
+from flows import (
+    Material,
+    Settings,
+    feed_names,
+    judge_rows,
+    load_material,
+    load_settings,
+    outputs_of,
+    params_of,
+    pilot_of,
+    stages,
+)
 from flows.attainable import true_risk
+from simulation import knowable_risk
 
 PILOT = "ulsan"
 PICTURE = Path("var/ulsan-learning-curve.png")
@@ -39,7 +56,11 @@ INGESTED = datetime(2028, 4, 1, tzinfo=UTC)  # after the last simulated hour; th
 
 @dataclass(frozen=True)
 class Reached:
-    """One hazard on the test part. share: 0 as climatology, 1 as the true risk; the losses are mean log losses."""
+    """One hazard on the test part; the losses are mean log losses.
+
+    share: the model's, 0 as climatology, 1 as the true risk; law_told: the same of the law that is told reports only;
+    of_knowable: the model's share where that law is 1.
+    """
 
     hazard: str
     incidents: int
@@ -47,6 +68,8 @@ class Reached:
     model: float
     truth: float
     share: Estimate
+    law_told: Estimate
+    of_knowable: Estimate
 
 
 def share_of_attainable(
@@ -84,8 +107,8 @@ def prepare(settings: Settings) -> None:
     stages.features(settings, PILOT)
 
 
-def reach(settings: Settings, hazard: str) -> Reached:
-    """Train one hazard and compare it with the truth on the test part.
+def reach(settings: Settings, hazard: str, *, knowable: pl.DataFrame) -> Reached:
+    """Train one hazard and compare it with the truth, and with what was knowable, on the test part.
 
     Raises:
         NotEnoughData: too few incidents to train or judge on.
@@ -97,32 +120,55 @@ def reach(settings: Settings, hazard: str) -> Reached:
     stages.train(settings, PILOT, hazard)
     given = load_material(settings, PILOT, hazard)
     trial = judge_rows(RiskModel.load(outputs_of(settings, PILOT).model(hazard)), given)
-    known, truth = known_truth(settings, given)
-    occurred = trial.judged.occurred[known]
-    values = {"model": trial.probability, "climatology": trial.baselines["climatology"], "truth": truth}
+    rows = given.labels.rows[given.parts.test]
+    truth = true_risk_of(settings, given)(rows)
+    known = np.isfinite(truth)
+    values = {
+        "model": trial.probability,
+        "climatology": trial.baselines["climatology"],
+        "truth": truth,
+        "told": risk_of(knowable, given)(rows),
+    }
     values = {name: forecast[known] for name, forecast in values.items()}
-    share = share_of_attainable(occurred, trial.judged.as_of[known], **values, params=given.params.evaluate)
+    occurred, as_of = trial.judged.occurred[known], trial.judged.as_of[known]
     losses = {name: float(row_losses(forecast, occurred)["log_loss"].mean()) for name, forecast in values.items()}
-    return Reached(hazard, int(occurred.sum()), **losses, share=share)
 
+    def share(of: str, best: str) -> Estimate:
+        stated = {"model": values[of], "climatology": values["climatology"], "truth": values[best]}
+        return share_of_attainable(occurred, as_of, **stated, params=given.params.evaluate)
 
-def known_truth(settings: Settings, given: Material) -> tuple[BoolArray, FloatArray]:
-    """(m,) of the test rows: whether the simulation states their risk, and the risk, inside (0, 1)."""
-    risk = true_risk_of(settings, given)(given.labels.rows[given.parts.test])
-    return np.isfinite(risk), risk
+    return Reached(
+        hazard,
+        int(occurred.sum()),
+        climatology=losses["climatology"],
+        model=losses["model"],
+        truth=losses["truth"],
+        share=share("model", "truth"),
+        law_told=share("told", "truth"),
+        of_knowable=share("model", "told"),
+    )
 
 
 def true_risk_of(settings: Settings, given: Material) -> Callable[[IntArray], FloatArray]:
     """Gives the true risk of rows of the spine, inside (0, 1); NaN where the simulation does not state it."""
+    return risk_of(stated_truth(settings), given)
+
+
+def risk_of(stated: pl.DataFrame, given: Material) -> Callable[[IntArray], FloatArray]:
+    """The same of any table like that of the true risk."""
     hazard, hours = given.labels.hazard, given.labels.horizon_hours
-    path = outputs_of(settings, PILOT).truth / "risk.parquet"
-    stated = pl.read_parquet(path, columns=["asset_id", "as_of", hazard])
+    stated = stated.select("asset_id", "as_of", hazard)
 
     def risk(rows: IntArray) -> FloatArray:
         found = true_risk(stated, given.features.spine.take(rows), hazard=hazard, horizon_hours=hours)
         return np.asarray(np.clip(found, 1e-9, 1 - 1e-9))
 
     return risk
+
+
+def stated_truth(settings: Settings) -> pl.DataFrame:
+    """asset_id, as_of, and each hazard's true risk, as the simulation wrote it."""
+    return pl.read_parquet(outputs_of(settings, PILOT).truth / "risk.parquet")
 
 
 def curve(settings: Settings, hazard: str) -> Curve:
@@ -134,18 +180,24 @@ def curve(settings: Settings, hazard: str) -> Curve:
 
 def table(found: Mapping[str, Reached | ForesafeError]) -> str:
     """One line a hazard; a hazard that could not be trained says why."""
-    lines = [f"{'hazard':<18}{'incidents':>10}{'log loss of':^36}{'share of the':>14}"]
-    lines.append(f"{'':<18}{'':>10}{'climatology':>13}{'model':>11}{'true risk':>12}{'attainable':>14}  95 % interval")
+    lines = [
+        f"{'hazard':<18}{'incidents':>10}{'log loss of':^36}{'share of the':>14}{'':18}{'law told':>9}{'of the':>11}"
+    ]
+    losses = f"{'climatology':>13}{'model':>11}{'true risk':>12}"
+    lines.append(f"{'':<28}{losses}{'attainable':>14}  95 % interval   {'reports':>9}{'knowable':>11}  95 % interval")
     for hazard, got in found.items():
         if isinstance(got, ForesafeError):
             lines.append(f"{hazard:<18}not trained: {got}")
             continue
-        share = got.share
         lines.append(
             f"{hazard:<18}{got.incidents:>10,}{got.climatology:>13.5f}{got.model:>11.5f}{got.truth:>12.5f}"
-            f"{share.value:>14.3f}  [{share.low:.3f}, {share.high:.3f}]"
+            f"{_with_interval(got.share, 14)} {got.law_told.value:>9.3f}{_with_interval(got.of_knowable, 11)}"
         )
     return "\n".join(lines)
+
+
+def _with_interval(of: Estimate, width: int) -> str:
+    return f"{of.value:>{width}.3f}  [{of.low:.3f}, {of.high:.3f}]"
 
 
 def summary(found: Mapping[str, Reached | ForesafeError], curves: Mapping[str, Curve]) -> str:
@@ -154,9 +206,16 @@ def summary(found: Mapping[str, Reached | ForesafeError], curves: Mapping[str, C
     median_attainable_share: of each hazard's best share that incidents taught, be it with the law's form known.
     """
     shares = {hazard: round(got.share.value, 4) if isinstance(got, Reached) else 0.0 for hazard, got in found.items()}
+    told = {h: round(got.of_knowable.value, 4) if isinstance(got, Reached) else 0.0 for h, got in found.items()}
     best = [curves[hazard].attainable if hazard in curves else 0.0 for hazard in found]
     return json.dumps(
-        {"shares": shares, "median_share": _median(shares.values()), "median_attainable_share": _median(best)}
+        {
+            "shares": shares,
+            "median_share": _median(shares.values()),
+            "shares_of_knowable": told,
+            "median_share_of_knowable": _median(told.values()),
+            "median_attainable_share": _median(best),
+        }
     )
 
 
@@ -184,15 +243,20 @@ def main() -> None:
         except ForesafeError as error:
             raise SystemExit(str(error)) from error
         hazards = list(pilot_of(settings, PILOT).hazards)
-        found = {hazard: attempt(reach, settings, hazard) for hazard in hazards}
+        say("what was knowable")
+        knowable = knowable_risk(params_of(settings, PILOT).simulate)
+        found = {hazard: attempt(partial(reach, knowable=knowable), settings, hazard) for hazard in hazards}
         tried = {hazard: attempt(curve, settings, hazard) for hazard in hazards}
     curves = {hazard: got for hazard, got in tried.items() if not isinstance(got, ForesafeError)}
-    print("Share of the attainable log-loss skill on the test part: climatology 0, the simulation's true risk 1.")
+    print("Share of the attainable log-loss skill on the test part: climatology 0, the simulation's true risk 1;")
+    print("and of the knowable: 1 is the law that is told an incident only once it is reported.")
     print(table(found))
     print("\nThe same in expectation, against months of training history (the model with one seed):")
     print(curve_table(curves))
     print(plot_curves(curves, PICTURE) if curves else "no curve: nothing could be trained")
     print(summary(found, curves))
+    if not curves:
+        raise SystemExit(1)
 
 
 def asked_state() -> Path | None:

@@ -59,7 +59,7 @@ def baseline_probabilities(
     train, calibrate = labels.rows[parts.train], labels.rows[parts.calibrate]
     regression = fit_logistic(features.values[train], labels.occurred[parts.train])
     raw = regression.raw_score(features.values[calibrate])
-    calibrator = fit_calibrator(raw, labels.occurred[parts.calibrate], method="logistic")
+    calibrator = fit_calibrator(raw, labels.occurred[parts.calibrate], method="logistic", moved=True)
     out["logistic_regression"] = calibrator.apply(regression.raw_score(features.values[rows]))
     return out
 

@@ -1,9 +1,11 @@
 """Raw scores become probabilities, fitted on the calibration part and plain data.
 
-`logistic` is Platt's: log odds = slope * raw + intercept, by maximum likelihood with one prior, slope normal around 1
-with standard deviation 1. The prior decides only where a few incidents separate perfectly; it leaves the intercept
-free, so the mean forecast equals the observed rate. A negative slope would turn the model round, so it is held at 0:
-then every row gets the base rate, and the gate refuses. `isotonic` is the monotone step fit, with interpolation
+`logistic` is Platt's: log odds = slope * raw + intercept, by maximum likelihood with priors. Boosters learn
+probabilities, so what a calibration part of a few hundred incidents shows is mostly chance: slope and level are normal
+around what they were, with a standard deviation of a tenth each, which thousands of incidents overrule. Where the level
+is known to have moved the prior leaves it free, so that the mean forecast equals the observed rate, and the slope's
+decides only where a few incidents separate perfectly. A negative slope would turn the model round, so it is held at
+0: then every row gets the base rate, and the gate refuses. `isotonic` is the monotone step fit, with interpolation
 between its steps. `none` trusts the booster.
 """
 
@@ -21,6 +23,9 @@ from contracts.results import BoolArray, FloatArray
 from models.pyfunc import calibrated, log_odds, sigmoid
 
 Method = Literal["logistic", "isotonic", "none"]
+
+STEADY = 0.1  # standard deviation of slope and level (log odds) around the booster's own
+MOVED_SLOPE = 1.0  # of the slope where the level is known to have moved
 
 
 @dataclass(frozen=True)
@@ -50,8 +55,9 @@ class Calibrator:
         return cls(dict(document))
 
 
-def fit_calibrator(raw: FloatArray, occurred: BoolArray, *, method: Method) -> Calibrator:
-    """Fit on the calibration part. raw: (m,) log odds; occurred: (m,).
+def fit_calibrator(raw: FloatArray, occurred: BoolArray, *, method: Method, moved: bool = False) -> Calibrator:
+    """Fit on the calibration part. raw: (m,) log odds; occurred: (m,); moved: the level is known to have moved, or
+    `raw` never had the right one, so that these rows alone say what it is.
 
     Raises:
         NotEnoughData: no row with an incident, or none without.
@@ -67,34 +73,35 @@ def fit_calibrator(raw: FloatArray, occurred: BoolArray, *, method: Method) -> C
     if method == "isotonic":
         return Calibrator(_isotonic(raw, occurred))
     if method == "logistic":
-        slope, intercept = _platt(raw, occurred)
+        slope, intercept = _platt(raw, occurred, moved=moved)
         return Calibrator({"method": "logistic", "slope": slope, "intercept": intercept})
     return Calibrator({"method": "none"})
 
 
-def _platt(raw: FloatArray, occurred: BoolArray) -> tuple[float, float]:
-    shift = float(raw.mean())  # centred scores: slope and intercept then hardly interact
-    centred = raw - shift
-    base = float(log_odds(np.asarray(occurred.mean())))
+def _platt(raw: FloatArray, occurred: BoolArray, *, moved: bool) -> tuple[float, float]:
+    risk = sigmoid(raw)
+    middle = float(risk @ raw / risk.sum())  # where incidents are expected: slope and level then hardly interact
+    centred = raw - middle
+    trust = np.array([MOVED_SLOPE if moved else STEADY, np.inf if moved else STEADY]) ** -2.0
+    own = np.array([1.0, middle])
 
     def loss(at: FloatArray) -> float:
         z = at[0] * centred + at[1]
-        return float((np.logaddexp(0.0, z) - occurred * z).sum() + 0.5 * (at[0] - 1.0) ** 2)
+        return float((np.logaddexp(0.0, z) - occurred * z).sum() + 0.5 * (trust * (at - own) ** 2).sum())
 
     def gradient(at: FloatArray) -> FloatArray:
         miss = sigmoid(at[0] * centred + at[1]) - occurred
-        return np.array([(miss * centred).sum() + at[0] - 1.0, miss.sum()])
+        return np.asarray(np.array([(miss * centred).sum(), miss.sum()]) + trust * (at - own))
 
     def hessian(at: FloatArray) -> FloatArray:
         p = sigmoid(at[0] * centred + at[1])
         w = p * (1 - p)
         cross = (w * centred).sum()
-        return np.array([[(w * centred**2).sum() + 1.0, cross], [cross, w.sum()]])
+        return np.asarray([[(w * centred**2).sum() + trust[0], cross], [cross, w.sum() + trust[1]]])
 
-    start = np.array([1.0, base])
-    found = minimize(loss, start, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-7})
+    found = minimize(loss, own, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-7})
     slope, intercept = float(found.x[0]), float(found.x[1])
-    return (slope, intercept - slope * shift) if slope > 0 else (0.0, base)
+    return (slope, intercept - slope * middle) if slope > 0 else (0.0, float(log_odds(np.asarray(occurred.mean()))))
 
 
 def _isotonic(raw: FloatArray, occurred: BoolArray) -> dict[str, Any]:

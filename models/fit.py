@@ -73,7 +73,8 @@ def fit_risk_model(
     ensemble = learn(features, labels, parts=parts, config=train_params)
     rows, occurred = labels.rows[parts.calibrate], labels.occurred[parts.calibrate]
     raw = _unseen_scores(features, labels, parts=parts, ensemble=ensemble, config=train_params)
-    calibrator = fit_calibrator(raw, occurred, method=calibrate_params.method)
+    changed = bool(parts.folds)  # what is calibrated out of fold came of a change
+    calibrator = fit_calibrator(raw, occurred, method=calibrate_params.method, moved=changed)
     probability = calibrator.apply(raw)
     as_of = features.spine.as_of
     days = float((as_of[rows].max() - as_of[rows].min()) / HOUR) / DAY_HOURS + 1 / DAY_HOURS

@@ -1,9 +1,11 @@
 """How risky a place usually is at an hour of a working day, a Saturday or a day off: what trees then start from.
 
 Trees of a few leaves spend most of their incidents on telling places and hours apart, one split at a time. A profile
-says it with few numbers: the rate of a place at an hour is a sum over a few kinds of activity of exp(level + place +
-hour), fitted to the training part's outcomes by penalised maximum likelihood. How many kinds is chosen by its
-likelihood on weeks that it was not fitted to. Boosting then starts from the profile, for each training row from one
+says it with few numbers. First the rate of a place at an hour is exp(level + place + hour), by penalised maximum
+likelihood. Then it is multiplied by a sum over a few kinds of activity of (place's share in the kind) * (the kind's
+strength at the hour): Poisson factorisation with gamma priors around no change, of which the mean is taken and not the
+mode, because each place has few incidents (Gopalan, Hofman and Blei 2015). The kinds stay only where they gain
+likelihood on weeks that they were not fitted to. Boosting then starts from the profile, for each training row from one
 that was fitted without the row's weeks, so that trees do not learn to trust an outcome that is in it.
 
 The profile becomes the first trees of each booster: a released model stays one LightGBM text, which anything loads.
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 import lightgbm as lgb
 import numpy as np
 from scipy.optimize import minimize
+from scipy.special import digamma
 from threadpoolctl import threadpool_limits
 
 from contracts.errors import BadTable
@@ -29,12 +32,14 @@ SLOTS = HOURS * DAY_KINDS
 FOLDS = 5  # of whole weeks
 PLACE_PRECISION, SLOT_PRECISION = 1.0, 0.3  # normal priors around 0, in log rates
 NEIGHBOUR_PRECISION = 10.0  # of an hour's level around the hour before
-WORTH_A_KIND = 10.0  # nats of likelihood on other weeks, or a kind more is only noise
+SHARE_SHAPE, STRENGTH_SHAPE = 1.0, 2.0  # of the gamma priors of a place's share in a kind, of a kind's hour
+STARTS, ROUNDS = 3, 300  # of the kinds' updates
+WORTH_KINDS = 10.0  # nats of likelihood on other weeks, or kinds are only noise
 LARGEST = 25.0  # log rate
 NEGLIGIBLE = 1e-4  # log odds
 MOST_LEAVES = 512  # of one tree: more would only make reasons slow
 WEEK = np.timedelta64(7, "D")
-SEED = 3  # of the search's start: kinds that start alike stay alike
+SEED = 3  # of the kinds' start: kinds that start alike stay alike
 
 
 @dataclass(frozen=True)
@@ -93,13 +98,16 @@ def fit_profile(keys: Float32Array, as_of: InstantArray, occurred: BoolArray, *,
     where = np.ravel_multi_index((_fold(as_of), _place(keys, places), _slot(keys)), size)
     rows = np.bincount(where, minlength=int(np.prod(size))).reshape(size).astype(np.float64)
     hits = np.bincount(where, weights=occurred, minlength=int(np.prod(size))).reshape(size).astype(np.float64)
-    kinds, (loss, tables) = 1, _crossed(rows, hits, 1)
-    for more in range(2, most_kinds + 1):
-        with_more, other_tables = _crossed(rows, hits, more)
-        if with_more > loss - WORTH_A_KIND:
-            break
-        kinds, loss, tables = more, with_more, other_tables
-    return Profile(places, np.stack([_table(rows.sum(axis=0), hits.sum(axis=0), kinds), *tables]))
+    whole, parts = _each_left_out(rows), _each_left_out(hits)
+    with threadpool_limits(1, "blas"):  # on so few numbers more threads are slower, and add in another order
+        plain = np.stack([_product(r, h) for r, h in zip(whole, parts, strict=True)])
+        if most_kinds > 1:
+            changed = plain + [
+                _kinds(r * np.exp(t), h, most_kinds) for r, h, t in zip(whole, parts, plain, strict=True)
+            ]
+            if _loss(rows, hits, changed) < _loss(rows, hits, plain) - WORTH_KINDS:
+                return Profile(places, changed)
+    return Profile(places, plain)
 
 
 def after(*texts: str) -> str:
@@ -124,44 +132,77 @@ def _cut(text: str) -> tuple[str, list[str], str]:
     return text[:start], re.split(r"(?=^Tree=\d+$)", text[start:stop], flags=re.MULTILINE)[1:], text[stop:]
 
 
-def _crossed(rows: FloatArray, hits: FloatArray, kinds: int) -> tuple[float, list[FloatArray]]:
-    """The loss on each fold of the table fitted without it, summed, and those tables."""
-    tables = [_table(rows.sum(0) - rows[fold], hits.sum(0) - hits[fold], kinds) for fold in range(FOLDS)]
-    loss = sum(float((r * np.exp(t) - h * t).sum()) for r, h, t in zip(rows, hits, tables, strict=True))
-    return loss, tables
+def _each_left_out(counts: FloatArray) -> FloatArray:
+    """(1 + FOLDS, places, SLOTS) of (FOLDS, places, SLOTS): the sum of all folds, and then without each."""
+    total = counts.sum(axis=0)
+    return np.concatenate([total[None], total - counts])
 
 
-def _table(rows: FloatArray, hits: FloatArray, kinds: int) -> FloatArray:
-    """(places, SLOTS) log rates. rows, hits: (places, SLOTS) how many, and how many with an incident."""
+def _loss(rows: FloatArray, hits: FloatArray, tables: FloatArray) -> float:
+    """A Poisson's, less a constant, on each fold of the table fitted without it. rows, hits: (FOLDS, places, SLOTS)."""
+    return float((rows * np.exp(tables[1:]) - hits * tables[1:]).sum())
+
+
+def _product(rows: FloatArray, hits: FloatArray) -> FloatArray:
+    """(places, SLOTS) log rates, each level + place + hour. rows, hits: how many, and how many with an incident."""
     places = len(rows)
-    size = 1 + places + SLOTS
     precision = np.concatenate([[0.0], np.full(places, PLACE_PRECISION), np.full(SLOTS, SLOT_PRECISION)])
-    start = np.zeros((kinds, size))
-    if kinds > 1:
-        start[:, 1:] = np.random.default_rng(SEED).normal(0.0, 0.3, (kinds, size - 1))
-    start[:, 0] = np.log((hits.sum() + 0.5) / (rows.sum() + 1.0) / kinds)
+    start = np.zeros(1 + places + SLOTS)
+    start[0] = np.log((hits.sum() + 0.5) / (rows.sum() + 1.0))
 
     def loss(at: FloatArray) -> tuple[float, FloatArray]:
-        level = at.reshape(kinds, size)
-        rates = _rates(level, places)
-        rate = rates.sum(axis=0)
-        pull = (rows - hits / rate) * rates
-        slope = np.concatenate([pull.sum((1, 2))[:, None], pull.sum(2), pull.sum(1)], axis=1) + precision * level
-        days = level[:, 1 + places :].reshape(kinds, DAY_KINDS, HOURS)
-        step = np.roll(days, -1, axis=2) - days
-        slope[:, 1 + places :] += NEIGHBOUR_PRECISION * (np.roll(step, 1, axis=2) - step).reshape(kinds, SLOTS)
-        prior = 0.5 * (precision * level**2).sum() + 0.5 * NEIGHBOUR_PRECISION * (step**2).sum()
-        return float((rows * rate - hits * np.log(rate)).sum() + prior), slope.ravel()
+        log = _sums(at, places)
+        pull = rows * np.exp(log) - hits
+        slope = np.concatenate([[pull.sum()], pull.sum(1), pull.sum(0)]) + precision * at
+        days = at[1 + places :].reshape(DAY_KINDS, HOURS)
+        step = np.roll(days, -1, axis=1) - days
+        slope[1 + places :] += NEIGHBOUR_PRECISION * (np.roll(step, 1, axis=1) - step).ravel()
+        prior = 0.5 * (precision * at**2).sum() + 0.5 * NEIGHBOUR_PRECISION * (step**2).sum()
+        return float((rows * np.exp(log) - hits * log).sum() + prior), slope
 
-    with threadpool_limits(1, "blas"):  # on so few numbers more threads are slower, and add in another order
-        found = minimize(loss, start.ravel(), jac=True, method="L-BFGS-B", options={"maxiter": 300, "maxcor": 20})
-    return np.asarray(np.log(_rates(found.x.reshape(kinds, size), places).sum(axis=0)))
+    found = minimize(loss, start, jac=True, method="L-BFGS-B", options={"maxiter": 300, "maxcor": 20})
+    return _sums(found.x, places)
 
 
-def _rates(level: FloatArray, places: int) -> FloatArray:
-    """(kinds, places, SLOTS)."""
-    log = level[:, :1, None] + level[:, 1 : 1 + places, None] + level[:, None, 1 + places :]
-    return np.asarray(np.exp(np.clip(log, -LARGEST, 3.0)))
+def _sums(at: FloatArray, places: int) -> FloatArray:
+    return np.asarray(np.clip(at[0] + at[1 : 1 + places, None] + at[None, 1 + places :], -LARGEST, 3.0))
+
+
+def _kinds(expected: FloatArray, hits: FloatArray, kinds: int) -> FloatArray:
+    """(places, SLOTS) log of what `expected` incidents are multiplied by: the mean over some starts, because one may
+    end where two kinds are taken for one."""
+    random = np.random.default_rng(SEED)
+    return np.asarray(np.log(np.mean([_factors(expected, hits, kinds, random) for _ in range(STARTS)], axis=0)))
+
+
+def _factors(expected: FloatArray, hits: FloatArray, kinds: int, random: np.random.Generator) -> FloatArray:
+    """(places, SLOTS), by coordinate ascent of the variational bound: a gamma distribution, shape over rate, for each
+    place's share in a kind and each kind's strength at an hour."""
+    usual = (hits.sum(1) + SHARE_SHAPE) / (expected.sum(1) + SHARE_SHAPE) / kinds
+    share = 50.0 * usual[:, None] * random.gamma(20.0, 0.05, (len(hits), kinds)), np.full((len(hits), kinds), 50.0)
+    hour = STRENGTH_SHAPE * (0.5 + random.gamma(2.0, 0.5, (SLOTS, kinds))), np.full((SLOTS, kinds), STRENGTH_SHAPE)
+    usual_share = np.full(kinds, 1.0 / kinds)
+    for _ in range(ROUNDS):
+        share = _update(expected, hits, share, hour, SHARE_SHAPE, SHARE_SHAPE / usual_share)
+        hour = _update(expected.T, hits.T, hour, share, STRENGTH_SHAPE, STRENGTH_SHAPE)
+        usual_share = _mean(share).mean(axis=0)
+    return _mean(share) @ _mean(hour).T
+
+
+Gamma = tuple[FloatArray, FloatArray]  # shapes and rates
+
+
+def _update(
+    expected: FloatArray, hits: FloatArray, of: Gamma, given: Gamma, shape: float, rate: FloatArray | float
+) -> Gamma:
+    """One side's posterior given the other's. expected, hits: (n, m); of: (n, kinds); given: (m, kinds)."""
+    mine, other = (np.exp(digamma(shapes)) / rates for shapes, rates in (of, given))
+    claimed = mine * ((hits / np.maximum(mine @ other.T, 1e-300)) @ other)
+    return shape + claimed, rate + expected @ _mean(given)
+
+
+def _mean(gamma: Gamma) -> FloatArray:
+    return gamma[0] / gamma[1]
 
 
 def _fold(as_of: InstantArray) -> IntArray:

@@ -1,9 +1,9 @@
 """The same forecasts at another level: a released model with a line through its log odds, and nothing else of it new.
 
-log odds = slope * log odds before + intercept, fitted as `models.calibrate` fits (Platt, with the slope's prior around
-1) on ripe rows that the model was not fitted on. Boosters, features and usual values keep their bytes. A line keeps the
-order of the rows, so each band's threshold goes along and the alarm budget holds. The intervals go along too, and are
-wider by how well so few incidents tell the level: a standard error of 1 / sqrt(incidents) of the log odds.
+log odds = slope * log odds before + intercept, fitted as `models.calibrate` fits where the level is known to have
+moved, on ripe rows that the model was not fitted on. Boosters, features and usual values keep their bytes. A line keeps
+the order of the rows, so each band's threshold goes along and the alarm budget holds. The intervals go along too, and
+are wider by how well so few incidents tell the level: a standard error of 1 / sqrt(incidents) of the log odds.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ def recalibrate(
 
 def fit_line(champion: RiskModel, here: Features, occurred: BoolArray) -> Line:
     """The line that these rows' incidents ask for. Raises as `recalibrate`."""
-    fitted = fit_calibrator(log_odds(champion.predict(here)[0]), occurred, method="logistic")
+    fitted = fit_calibrator(log_odds(champion.predict(here)[0]), occurred, method="logistic", moved=True)
     if fitted.slope <= 0:
         raise NotEnoughData(
             "the forecasts do not rank the recent rows any more",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from contracts.results import FloatArray
@@ -81,8 +82,10 @@ def judge_trained(settings: Settings, name: str, hazard: str, *, asked: Asked | 
     return {"hazard": hazard, **summary}, trial
 
 
-def _truth(outputs: Outputs, given: Material) -> FloatArray:
+def _truth(outputs: Outputs, given: Material) -> FloatArray | None:
+    """Of the test part; None where it does not reach: the store may know later days than the city on disk has."""
     labels = given.labels
     truth = pl.read_parquet(outputs.truth / "risk.parquet", columns=["asset_id", "as_of", labels.hazard])
     spine = given.features.spine.take(labels.rows[given.parts.test])
-    return true_risk(truth, spine, hazard=labels.hazard, horizon_hours=labels.horizon_hours)
+    risk = true_risk(truth, spine, hazard=labels.hazard, horizon_hours=labels.horizon_hours)
+    return None if np.isnan(risk).any() else risk

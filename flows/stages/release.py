@@ -76,7 +76,8 @@ def release(
         return _summarise(outputs, hazard, *before, champion=True)
     given = load_material(settings, name, hazard, asked=asked)
     fitted = _load_fitted(outputs, hazard)
-    decision = _decide(settings, name, given, fitted.model, trial, model_name=model_name, now=now)
+    changed = asked is not None
+    decision = _decide(settings, name, given, fitted.model, trial, model_name=model_name, changed=changed, now=now)
     if given.params.release == "manual":
         decision = _left_to_an_operator(decision)
     evaluation = read_evaluation(read_json(outputs.evaluation(hazard), made_by="evaluate"))
@@ -119,7 +120,15 @@ def _summarise(outputs: Outputs, hazard: str, version: Version, decision: Decisi
 
 
 def _decide(
-    settings: Settings, name: str, given: Material, model: RiskModel, trial: Trial, *, model_name: str, now: datetime
+    settings: Settings,
+    name: str,
+    given: Material,
+    model: RiskModel,
+    trial: Trial,
+    *,
+    model_name: str,
+    changed: bool,
+    now: datetime,
 ) -> Decision:
     from models.promote import decide_promotion
 
@@ -136,7 +145,7 @@ def _decide(
         params=given.params.promote,
         evaluate_params=given.params.evaluate,
         decided_at=now,
-        surroundings=surroundings(settings, name, given, model, rival.model, fault=rival.fault),
+        surroundings=surroundings(settings, name, given, model, rival.model, changed=changed, fault=rival.fault),
     )
     return replace(decision, reasons=(*decision.reasons, *rival.notes))
 

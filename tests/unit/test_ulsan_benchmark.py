@@ -45,17 +45,24 @@ def test_worse_than_climatology_is_below_none() -> None:
 def test_a_hazard_that_could_not_be_trained_counts_as_climatology() -> None:
     found = {
         "flood": NotEnoughData("12 training rows with an incident", where="train flood"),
-        "fire": Reached("fire", 50, 0.02, 0.015, 0.01, Estimate(0.5, 0.4, 0.6)),
-        "injury": Reached("injury", 50, 0.02, 0.012, 0.01, Estimate(0.8, 0.7, 0.9)),
+        "fire": reached(Estimate(0.5, 0.4, 0.6), of_knowable=Estimate(0.6, 0.5, 0.7)),
+        "injury": reached(Estimate(0.8, 0.7, 0.9), of_knowable=Estimate(0.9, 0.8, 1.0)),
     }
     curves = {"fire": Curve("fire", [Point(3.0, 20, 0.1, 0.2), Point(30.0, 50, 0.5, 0.6)], columns=0.9)}
     assert json.loads(summary(found, curves)) == {
         "shares": {"flood": 0.0, "fire": 0.5, "injury": 0.8},
         "median_share": 0.5,
+        "shares_of_knowable": {"flood": 0.0, "fire": 0.6, "injury": 0.9},
+        "median_share_of_knowable": 0.6,
         "median_attainable_share": 0.0,
     }
     assert curves["fire"].attainable == 0.6
     assert "not trained: train flood: 12 training rows" in table(found)
+
+
+def reached(share: Estimate, *, of_knowable: Estimate) -> Reached:
+    told = Estimate(0.85, 0.8, 0.9)
+    return Reached("one", 50, 0.02, 0.015, 0.01, share=share, law_told=told, of_knowable=of_knowable)
 
 
 def test_in_expectation_the_truth_has_all_and_a_blunted_one_less() -> None:
