@@ -2,7 +2,8 @@
 
 The order of the rules: a fault of the data goes to a person first, because a model trained on it learns the fault;
 then what a correction would gain, if that has persisted; then what allows it (cooldown, budget). Inputs that moved are
-no reason by themselves: they halve the evidence that is asked of the labels. Every rule leaves a reason.
+no reason by themselves: they halve the evidence that is asked of the labels. But where they moved a line through the
+forecasts is not enough, as it knows a base rate that moved and nothing else. Every rule leaves a reason.
 """
 
 from __future__ import annotations
@@ -46,10 +47,9 @@ def decide_retrain(
         return fault
     if not latest.version:
         return _decision("nothing", subject, tuple(latest.states.values()) or ("no champion yet",), at, windows=windows)
-    action, reasons = _wanted(windows, params)
+    action, since, reasons = _wanted(windows, params)
     if action != "nothing" and (held := _held_back(subject, earlier, action, params, at)):
-        action, reasons = "nothing", (*reasons, held)
-    since = {"retrain": latest.learning_since, "recalibrate": latest.recalibrating_since}.get(action)
+        action, since, reasons = "nothing", "", (*reasons, held)
     inputs = (
         {"since": _first_asked(since, latest.version, subject, earlier, at), "version": latest.version} if since else {}
     )
@@ -95,27 +95,30 @@ def _fault(
     return _decision("nothing", subject, (*waiting, "the model is left alone until the data is mended"), at)
 
 
-def _wanted(windows: Sequence[Window], params: MonitorParams) -> tuple[Action, tuple[str, ...]]:
-    """What the evidence asks for, if it held in the latest window and in enough of the last ones."""
+def _wanted(windows: Sequence[Window], params: MonitorParams) -> tuple[Action, str, tuple[str, ...]]:
+    """What the evidence asks for, if it held in the latest window and in enough of the last ones; and since when."""
     drifted = _held(windows, [(w.drift_share or 0.0) >= params.drift_share for w in windows], params)
     limit = params.loss_z / 2 if drifted else params.loss_z
     moved = _moved_words(windows[-1], drifted)
     latest = windows[-1]
     if latest.learning_z is None or latest.recalibrating_z is None:
-        return "nothing", (*moved, latest.states.get("performance", "performance was not judged"))
+        return "nothing", "", (*moved, latest.states.get("performance", "performance was not judged"))
     learn = [(w.learning_z or 0.0) >= limit and w.learning_share >= LEAST_SHARE for w in windows]
     line = [(w.recalibrating_z or 0.0) >= limit and w.recalibrating_share >= LEAST_SHARE for w in windows]
     if _held(windows, learn, params):
         gain = f"{latest.learning_share:.1%} of the log loss could be learnt from {latest.learning_what}"
-        return "retrain", (f"{gain} ({_so(latest.learning_z, learn, limit)})", *moved)
+        return "retrain", latest.learning_since, (f"{gain} ({_so(latest.learning_z, learn, limit)})", *moved)
     if _held(windows, line, params):
         gain = f"a recalibration would save {latest.recalibrating_share:.1%} of the log loss"
-        return "recalibrate", (f"{gain} ({_so(latest.recalibrating_z, line, limit)})", *moved)
+        found = f"{gain} ({_so(latest.recalibrating_z, line, limit)})"
+        if drifted:
+            return "retrain", latest.recalibrating_since, (f"{found}; more than the base rate moved", *moved)
+        return "recalibrate", latest.recalibrating_since, (found, *moved)
     highest = max(latest.learning_z, latest.recalibrating_z)
     held = f"the forecasts hold: a correction would gain {highest:.1f} standard errors, limit {limit:.1f}"
     if learn[-1] or line[-1]:
         held = f"not lasting yet: {sum(a or b for a, b in zip(learn, line, strict=True))} of {params.persist} windows"
-    return "nothing", (held, *moved)
+    return "nothing", "", (held, *moved)
 
 
 def _held(windows: Sequence[Window], flags: Sequence[bool], params: MonitorParams) -> bool:

@@ -80,6 +80,17 @@ def test_a_level_alone_is_recalibrated() -> None:
     assert "a recalibration would save 2.0%" in decision.reasons[0]
 
 
+def test_a_level_whose_inputs_moved_is_retrained() -> None:
+    """A line knows a base rate that moved. Where the inputs mean something else it mends the mean and nothing more."""
+    day = "2026-02-20T00:00:00+00:00"
+    moved = replace(LINE, drift_share=0.4, moved=("gas_mean_1h",), recalibrating_since=day, learning_since=day[:9])
+    decision = run([moved] * 3)[-1]
+    assert (decision.kind, decision.inputs["since"]) == ("retrain", day)
+    assert "a recalibration would save 2.0%" in decision.reasons[0]
+    assert decision.reasons[0].endswith("more than the base rate moved")
+    assert run([LINE, LINE, moved])[-1].kind == "recalibrate", "inputs that moved yesterday may be back tomorrow"
+
+
 def test_what_is_asked_for_says_since_when() -> None:
     day = "2026-02-20T00:00:00+00:00"
     (*_, last) = run([replace(LINE, recalibrating_since=day, learning_since="2026-01-01T00:00:00+00:00")] * 3)
