@@ -1,10 +1,11 @@
-"""How much of a model's gain goes with one partner: its data hidden from the model, or a model trained without it.
+"""How much of a model's gain goes with one partner: its readings hidden, or a model trained without them.
 
     python -m benchmarks.influence [--store FOLDER]          or make bench-influence; the last line is JSON
 
 The gate hides (docs/decisions/006-influence.md): that costs no training. This trains again, one seed, with every
-reading of the partner unknown and without the rows whose incident nobody else reported, and puts both beside each
-other. Shares of the gain over climatology on the test part of simulated Ulsan; below 0, the partner's data hide gain.
+reading of the partner unknown, and puts both beside each other. Either way the rows whose incident nobody else reported
+are left out of what is judged; not of training, or else the model would forecast less than its rival does. Shares of
+the gain over climatology on the test part of simulated Ulsan; below 0, the partner's data hide gain.
 """
 
 from __future__ import annotations
@@ -15,11 +16,9 @@ from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-import numpy as np
-
 from benchmarks.ulsan import PILOT, asked_state, attempt, prepare, say
 from contracts.errors import ForesafeError
-from contracts.results import BoolArray, Features, FloatArray
+from contracts.results import Features, FloatArray
 from flows import Material, Settings, load_material, load_settings, outputs_of, pilot_of
 from flows.evidence import known_without, metrics_of_partners
 from ingest.store import Store
@@ -35,8 +34,8 @@ from models.train import Ensemble, train
 class Shares:
     """Of one hazard's gain over climatology. None: without the partner no incident is left to judge by.
 
-    hidden: readings hidden, incidents left out. retrained: trained without both. incidents: only those left out, as the
-    gate does for a first model.
+    hidden: readings hidden, incidents left out. retrained: trained without the readings, incidents left out.
+    incidents: only those left out, as the gate does for a first model.
     """
 
     hazard: str
@@ -54,30 +53,28 @@ def shares(settings: Settings, hazard: str) -> list[Shares]:
     )
     metrics = metrics_of_partners(settings, pilot)
     say(f"{hazard}: everybody's data")
-    labelled, test = np.arange(len(given.labels.rows), dtype=np.int64), given.parts.test
     features, judged, rival = given.features, _judged(given), _climatology(given)
-    whole = fit(given, features, np.ones(len(labelled), dtype=bool))
+    whole = fit(given, features)
     forecast = predict(whole, features, given)
     found = []
     for partner in sorted({*metrics, *reported["partner"].unique().to_list()}):
         say(f"{hazard}: without {partner}")
-        known = known_without(partner, reported, given, pilot, part=labelled)
+        known = known_without(partner, reported, given, pilot, part=given.parts.test)
         silent = unknown_readings(features, metrics.get(partner, frozenset()))
         forecasts = {
             "hidden": predict(whole, silent, given),
-            "retrained": predict(fit(given, silent, known), silent, given),
+            "retrained": predict(fit(given, silent), silent, given),
             "incidents": forecast,
         }
-        without = {how: WithoutPartner(known[test], mine, rival) for how, mine in forecasts.items()}
+        without = {how: WithoutPartner(known, mine, rival) for how, mine in forecasts.items()}
         moved = influences(forecast, rival, judged, without, params=given.params.evaluate)
         found.append(Shares(hazard, partner, **{h: None if m.left is None else m.share for h, m in moved.items()}))
     return found
 
 
-def fit(given: Material, features: Features, known: BoolArray) -> tuple[Ensemble, Calibrator]:
-    """The hazard's model of one seed, trained and calibrated on the labelled rows that are known."""
+def fit(given: Material, features: Features) -> tuple[Ensemble, Calibrator]:
+    """The hazard's model of one seed, trained and calibrated on these features."""
     parts, labels = given.parts, given.labels
-    parts = replace(parts, train=parts.train[known[parts.train]], calibrate=parts.calibrate[known[parts.calibrate]])
     one = given.params.train.model_copy(update={"seeds": given.params.train.seeds[:1]})
     ensemble = train(features, labels, parts=parts, config=one)
     raw = raw_scores(ensemble.parsed(), features.values[labels.rows[parts.calibrate]]).mean(axis=0)
