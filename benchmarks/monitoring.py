@@ -1,6 +1,6 @@
 """The monitoring room through simulated years: needless retrainings and calls, changes named, and what it all costs.
 
-    python -m benchmarks.monitoring [--seed N]
+    python -m benchmarks.monitoring [--seed N] [--seeds HOW_MANY]
 
 One year in which nothing changes but the seasons, and one with eight changes, each after two years of history: the
 simulated city, the platform's own features, trainings, gate and monitoring, once a day. Beside it a plain trigger
@@ -12,7 +12,7 @@ from __future__ import annotations
 import argparse
 import json
 import sys
-from collections.abc import Mapping
+from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -34,22 +34,15 @@ from benchmarks.monitoring_year.city import (
 from benchmarks.monitoring_year.learn import carry_out, first_champion
 from benchmarks.monitoring_year.oracle import oracle_year
 from benchmarks.monitoring_year.ours import watch_year
+from benchmarks.monitoring_year.outcome import Changed, Outcome, Quiet, side_by_side, table, worst_of
 from benchmarks.monitoring_year.plain import plain_retrainings
-from benchmarks.monitoring_year.scores import (
-    Named,
-    Truth,
-    calls_per_month,
-    counted,
-    median_delay,
-    named,
-    total_loss,
-)
+from benchmarks.monitoring_year.scores import Truth, counted, named, total_loss
 from benchmarks.monitoring_year.watch import DAY, Year, forecast
 from contracts.params import Params, load_params
 from simulation.timeline import Timeline
 from simulation.world import World, simulate_world
 
-SEED = 20280401
+SEED = 20290101
 FIRST_DAY = date(2025, 1, 1)
 HISTORY_DAYS, WATCHED_DAYS = 730, 365
 DETECT = timedelta(days=42)
@@ -66,33 +59,6 @@ class Size:
     @property
     def timeline(self) -> Timeline:
         return Timeline(FIRST_DAY, self.history_days + self.watched_days)
-
-
-@dataclass(frozen=True)
-class Quiet:
-    """What came of the stationary year. called_for: first reasons. plain: retrainings of the plain trigger."""
-
-    retrainings: int
-    recalibrations: int
-    called_for: tuple[str, ...]
-    plain: int
-
-
-@dataclass(frozen=True)
-class Changed:
-    """What came of the year with changes. released: retrainings and recalibrations that passed the gate.
-
-    losses: who -> total log loss; `truth` is the simulation's own risk.
-    """
-
-    named: tuple[Named, ...]
-    retrainings: int
-    recalibrations: int
-    released: int
-    calls: int
-    trained_by_oracle: int
-    plain: int
-    losses: Mapping[str, float]
 
 
 def benchmark_params() -> Params:
@@ -156,56 +122,28 @@ def _truth(lived: Lived, size: Size) -> Truth:
     return Truth(size.timeline.first_instant, cells, occurred, risk)
 
 
-def summary(quiet: Quiet, changed: Changed, size: Size) -> dict[str, float]:
-    """The numbers that the benchmark ends with. A retraining is of one model; the plain trigger retrains both."""
-    return {
-        "needless_retrainings": quiet.retrainings,
-        "false_calls_per_month": round(calls_per_month(len(quiet.called_for), days=size.watched_days), 2),
-        "changes_detected": sum(found.at is not None for found in changed.named),
-        "median_delay_days": round(median_delay(changed.named), 2),
-        "loss_vs_oracle": round(changed.losses["ours"] / changed.losses["oracle"], 4),
-        "retrainings": changed.retrainings,
-        "naive_retrainings": changed.plain,
-    }
-
-
-def table(quiet: Quiet, changed: Changed) -> str:
-    """What was named when, and both triggers side by side."""
-    lines = [f"{'change':<22}{'seen first when':<52}{'named after':>12}  as"]
-    for found in changed.named:
-        delay = "never" if found.delay_days is None else f"{found.delay_days:.1f} d"
-        kind = " or ".join(found.change.kinds) or "retrain"
-        also = f"; also {', '.join(found.others)}" if found.others else ""
-        lines.append(f"{found.change.name:<22}{found.change.sees:<52}{delay:>12}  {kind}{also}")
-    lines += ["", f"{'':<52}{'ours':>10}{'plain trigger':>16}"]
-    rows = (
-        ("quiet year: models retrained", quiet.retrainings, quiet.plain),
-        ("quiet year: models recalibrated", quiet.recalibrations, ""),
-        ("quiet year: calls to a person", len(quiet.called_for), ""),
-        ("year with changes: models retrained", changed.retrainings, changed.plain),
-        ("year with changes: models recalibrated", changed.recalibrations, ""),
-        ("year with changes: of both, past the gate", changed.released, ""),
-        ("year with changes: calls to a person", changed.calls, ""),
-    )
-    lines += [f"{name:<52}{ours:>10}{plain:>16}" for name, ours, plain in rows]
-    words = {"never": "no retraining at all", "truth": "the simulation's own risk"}
-    words |= {"oracle": f"oracle ({changed.trained_by_oracle} models made)", "ours": "ours"}
-    lines += ["", "log loss of the year with changes, both hazards, in all"]
-    lines += [f"  {words[name]:<50}{changed.losses[name]:>10.1f}" for name in words]
-    return "\n".join(lines)
+def run(sizes: Sequence[Size]) -> list[Outcome]:
+    """Both years of each, on two processes."""
+    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
+        both = [(size, pool.submit(changing_year, size), pool.submit(quiet_year, size)) for size in sizes]
+        return [
+            Outcome(size.seed, size.watched_days, quiet.result(), changed.result()) for size, changed, quiet in both
+        ]
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="The monitoring room through two simulated years.")
-    parser.add_argument("--seed", type=int, default=SEED)
-    size = Size(seed=parser.parse_args().seed)
-    with ProcessPoolExecutor(2, mp_context=get_context("spawn")) as pool:
-        changing, quieting = pool.submit(changing_year, size), pool.submit(quiet_year, size)
-        quiet, changed = quieting.result(), changing.result()
-    print(table(quiet, changed))
-    for words in quiet.called_for:
-        print(f"called for in the quiet year: {words}", file=sys.stderr)
-    print(json.dumps(summary(quiet, changed, size)))
+    parser.add_argument("--seed", type=int, default=SEED, help=f"of the simulated city; {SEED} unless told")
+    parser.add_argument(
+        "--seeds", type=int, default=1, metavar="N", help="so many, from --seed on; the end is the worst"
+    )
+    given = parser.parse_args()
+    outcomes = run([Size(seed=given.seed + position) for position in range(given.seeds)])
+    for outcome in outcomes:
+        for words in outcome.quiet.called_for:
+            print(f"called for in the quiet year of {outcome.seed}: {words}", file=sys.stderr)
+    print(side_by_side(outcomes) if len(outcomes) > 1 else table(outcomes[0]))
+    print(json.dumps(worst_of(outcomes)))
 
 
 if __name__ == "__main__":

@@ -66,7 +66,7 @@ class AfterChangeParams(Frozen):
     recalibration is fitted on them alone, a retraining on them and all before, and is calibrated out of fold (`folds`)
     on the last `split.calibrate_days` of that. In a retraining a row since the change counts `weight` times, or else
     the many before it would outvote it. The bootstrap draws blocks of `block_days`, as so short a test part has too few
-    of the usual ones.
+    of the usual ones. sure_of: as `PromoteParams.sure_of`.
     """
 
     test_share: float = Field(default=0.5, gt=0, lt=1)
@@ -75,6 +75,7 @@ class AfterChangeParams(Frozen):
     folds: int = Field(default=3, ge=2)
     weight: float = Field(default=10, ge=1)
     block_days: float = Field(default=1, gt=0)
+    sure_of: Literal["all", "champion"] = "champion"
 
     @model_validator(mode="after")
     def _limits(self) -> AfterChangeParams:
@@ -148,6 +149,8 @@ class PromoteParams(Frozen):
 
     max_district_loss: how much higher a district's log loss may be than the champion's, as a share of it.
     max_partner_share: how much of the gain one partner's data may carry or hide; 1 is the whole gain.
+    sure_of: whom it must surely beat. Where the champion alone, a baseline must have a higher log loss, and a Brier
+    score that is not surely lower; without a champion that asks for all.
     """
 
     max_ece: float = Field(default=0.02, gt=0)
@@ -155,6 +158,7 @@ class PromoteParams(Frozen):
     min_test_incidents: int = Field(default=20, ge=1)
     max_district_loss: float = Field(default=0.05, ge=0)
     max_partner_share: float = Field(default=1.0, gt=0)
+    sure_of: Literal["all", "champion"] = "all"
 
 
 class ComputeParams(Frozen):

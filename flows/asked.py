@@ -26,6 +26,11 @@ class Asked:
     since: datetime
     why: str
 
+    @property
+    def version(self) -> str:
+        """The champion that it is about."""
+        return self.key.split("|")[1]
+
     def as_json(self) -> dict[str, str]:
         """What a model's provenance says of it."""
         return {"decision": self.key, "kind": self.kind, "since": self.since.isoformat()}

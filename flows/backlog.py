@@ -12,6 +12,7 @@ from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from flows.instants import now
+from flows.notices import GONE
 
 if TYPE_CHECKING:
     from prefect.client.orchestration import SyncPrefectClient
@@ -33,7 +34,7 @@ def settle(client: SyncPrefectClient, pool: str) -> None:
         client.set_flow_run_state(run.id, Cancelled(message="late; a later run does its work too"), force=True)
     for run in _runs(client, pool, [StateType.PENDING, StateType.RUNNING, StateType.CANCELLING]):
         if abandoned(run):
-            client.set_flow_run_state(run.id, Crashed(message="its process is gone"), force=True)
+            client.set_flow_run_state(run.id, Crashed(message=GONE), force=True)
 
 
 def overtaken(runs: Iterable[FlowRun], *, at: datetime) -> Iterator[FlowRun]:

@@ -16,6 +16,7 @@ from contracts.replay import Replayed
 from flows.instants import in_seoul, now
 from flows.journal import journaled
 from flows.links import page_link
+from flows.notices import tell_operator
 from flows.pages import artifact_key, backtest_rows, markdown
 from flows.places import chosen_hazards, outputs_of
 from flows.recorded import closing_state, outcome_of
@@ -36,7 +37,13 @@ def keep_page(pilot: str, replay: Replay) -> str:
     return page_link(load_settings(), keep(load_settings(), pilot, replay))
 
 
-@flow(name="backtest", flow_run_name="backtest {pilot}", persist_result=True)
+@flow(
+    name="backtest",
+    flow_run_name="backtest {pilot}",
+    persist_result=True,
+    on_failure=[tell_operator],
+    on_crashed=[tell_operator],
+)
 def backtest(
     pilot: str,
     hazards: list[str] | None = None,

@@ -176,7 +176,9 @@ def backtest(
 def monitor(
     pilot: PilotName,
     at: Annotated[str, typer.Option(help="ISO instant; without an offset, the pilot's time. Default: newest.")] = "",
-    page: Annotated[bool, typer.Option("--page", help="Make Evidently's page also when nothing moved.")] = False,
+    page: Annotated[
+        bool | None, typer.Option("--page/--no-page", help="Make Evidently's page. Default: when something moved.")
+    ] = None,
     direct: Direct = False,
 ) -> None:
     """Check every released model: what changed, how good its forecasts are, what to do."""

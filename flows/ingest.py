@@ -13,6 +13,7 @@ from flows import stages
 from flows.each import record_outcomes
 from flows.instants import in_seoul, now
 from flows.journal import journaled
+from flows.notices import tell_operator
 from flows.pages import artifact_key, ingest_rows, markdown
 from flows.places import feed_names, outputs_of
 from flows.recorded import closing_state, may_pass, outcome_of
@@ -35,7 +36,14 @@ def ingest_feed(pilot: str, feed: str) -> list[dict[str, Any]]:
     return stages.ingest_feed(load_settings(), pilot, feed, now=now())
 
 
-@flow(name="ingest", flow_run_name="ingest {pilot}", timeout_seconds=2 * FEED_TIMEOUT_SECONDS, persist_result=True)
+@flow(
+    name="ingest",
+    flow_run_name="ingest {pilot}",
+    timeout_seconds=2 * FEED_TIMEOUT_SECONDS,
+    persist_result=True,
+    on_failure=[tell_operator],
+    on_crashed=[tell_operator],
+)
 def ingest(pilot: str) -> State[Any]:
     """Each feed on its own: the run shows as failed when one was refused, after all the others went on."""
     outputs = outputs_of(load_settings(), pilot)

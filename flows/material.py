@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from contracts.params import Params
 from contracts.pilot import Pilot
-from contracts.results import Features, FloatArray, Labels, instant_of
+from contracts.results import Features, FloatArray, InstantArray, Labels, instant_of
 from contracts.worth import Worth
 from flows.artefacts import TrainingSet, load_training_set
 from flows.asked import Asked
@@ -58,24 +58,33 @@ def load_material(settings: Settings, name: str, hazard: str, *, asked: Asked | 
         **({"asked": asked.as_json()} if asked else {}),
     }
     if asked:
-        params = _cut_after_change(training, hazard, params, asked)
+        labels = training.labels[hazard]
+        as_of = training.features.spine.as_of[labels.rows]
+        hours = labels.horizon_hours
+        params = cut_after_change(params, kind=asked.kind, since=asked.since, as_of=as_of, horizon_hours=hours)
     return material_of(training, hazard, pilot=pilot_of(settings, name), params=params, provenance=provenance)
 
 
-def _cut_after_change(training: TrainingSet, hazard: str, params: Params, asked: Asked) -> Params:
+def cut_after_change(params: Params, *, kind: str, since: datetime, as_of: InstantArray, horizon_hours: int) -> Params:
+    """The parameters of a `retrain` or `recalibrate` that a change since then asks for.
+
+    Args:
+        as_of: (m,) of the labelled rows, any order.
+
+    Raises:
+        NotEnoughData: too few days since the change for a recalibration.
+    """
     from models.split import cut_for_recalibration, cut_for_retraining
 
-    labels, since = training.labels[hazard], instant_of(asked.since)
-    as_of = training.features.spine.as_of[labels.rows]
-    after, learning = params.after_change, params.train
-    if asked.kind == "recalibrate":
-        hours = labels.horizon_hours
-        split = cut_for_recalibration(as_of, params.split, after, since=since, horizon_hours=hours)
+    after, learning, at = params.after_change, params.train, instant_of(since)
+    if kind == "recalibrate":
+        split = cut_for_recalibration(as_of, params.split, after, since=at, horizon_hours=horizon_hours)
     else:
-        split = cut_for_retraining(as_of, params.split, after, since=since)
-        learning = learning.model_copy(update={"changed_at": asked.since, "weight_since": after.weight})
+        split = cut_for_retraining(as_of, params.split, after, since=at)
+        learning = learning.model_copy(update={"changed_at": since, "weight_since": after.weight})
     evaluate = params.evaluate.model_copy(update={"block_days": after.block_days})
-    return params.model_copy(update={"split": split, "evaluate": evaluate, "train": learning})
+    promote = params.promote.model_copy(update={"sure_of": after.sure_of})
+    return params.model_copy(update={"split": split, "evaluate": evaluate, "train": learning, "promote": promote})
 
 
 def material_of(

@@ -14,6 +14,7 @@ from flows.events import PERSON_CALLED, RETRAIN_REQUESTED, tell
 from flows.instants import in_seoul, now
 from flows.journal import journaled
 from flows.links import page_link, with_runs
+from flows.notices import tell_operator
 from flows.pages import artifact_key, decision_rows, markdown
 from flows.places import outputs_of
 from flows.settings import load_settings
@@ -24,7 +25,7 @@ ANSWERS = {"retrain": RETRAIN_REQUESTED, "recalibrate": RETRAIN_REQUESTED, "call
 
 
 @task(task_run_name="monitor", timeout_seconds=MONITOR_TIMEOUT_SECONDS, persist_result=True, result_serializer="json")
-def check_all(pilot: str, at: datetime | None, page: bool) -> list[dict[str, Any]]:
+def check_all(pilot: str, at: datetime | None, page: bool | None) -> list[dict[str, Any]]:
     return stages.monitor(load_settings(), pilot, now=now(), at=at, page=page)
 
 
@@ -33,8 +34,15 @@ def tell_of(event: str, pilot: str, hazard: str, subject: str, decision: dict[st
     tell(event, pilot=pilot, hazard=hazard, decision=decision)
 
 
-@flow(name="monitor", flow_run_name="monitor {pilot}", timeout_seconds=2 * MONITOR_TIMEOUT_SECONDS, persist_result=True)
-def monitor(pilot: str, at: datetime | None = None, page: bool = False) -> list[dict[str, Any]]:
+@flow(
+    name="monitor",
+    flow_run_name="monitor {pilot}",
+    timeout_seconds=2 * MONITOR_TIMEOUT_SECONDS,
+    persist_result=True,
+    on_failure=[tell_operator],
+    on_crashed=[tell_operator],
+)
+def monitor(pilot: str, at: datetime | None = None, page: bool | None = None) -> list[dict[str, Any]]:
     """A window and a decision for each hazard."""
     settings = load_settings()
     outputs = outputs_of(settings, pilot)

@@ -100,7 +100,9 @@ def backfill(settings: Settings, pilot: str, *, first: datetime, last: datetime,
         )
 
 
-def monitor(settings: Settings, pilot: str, *, at: datetime | None, page: bool, direct: bool) -> list[dict[str, Any]]:
+def monitor(
+    settings: Settings, pilot: str, *, at: datetime | None, page: bool | None, direct: bool
+) -> list[dict[str, Any]]:
     """A window and a decision for each hazard. Only through Prefect is a retraining asked for by an event."""
     hazard_names(settings, pilot)
     if not direct:

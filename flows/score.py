@@ -12,6 +12,7 @@ from prefect.runtime import flow_run
 from flows import stages
 from flows.instants import in_seoul, now
 from flows.journal import journaled
+from flows.notices import tell_operator
 from flows.pages import artifact_key, markdown, score_rows
 from flows.places import outputs_of
 from flows.recorded import may_pass
@@ -34,7 +35,14 @@ def score_all(pilot: str, as_of: datetime | None) -> dict[str, Any]:
     return stages.score(load_settings(), pilot, as_of=as_of, now=now())
 
 
-@flow(name="score", flow_run_name="score {pilot}", timeout_seconds=2 * SCORE_TIMEOUT_SECONDS, persist_result=True)
+@flow(
+    name="score",
+    flow_run_name="score {pilot}",
+    timeout_seconds=2 * SCORE_TIMEOUT_SECONDS,
+    persist_result=True,
+    on_failure=[tell_operator],
+    on_crashed=[tell_operator],
+)
 def score(pilot: str, as_of: datetime | None = None) -> dict[str, Any]:
     """As of now-in-the-data by default: the last instant at which the store heard anything."""
     with journaled(outputs_of(load_settings(), pilot), "score", run=str(flow_run.id)):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,13 +14,17 @@ from contracts.errors import NotFound
 from contracts.results import Decision, QualityReport, RuleCount
 from contracts.worth import read_worth
 from flows.documents import read_json
+from flows.each import Outcome
 from flows.judging import read_evaluation
 from flows.outputs import Outputs
+from flows.pages import decision_rows, verdicts
 from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
 
 if TYPE_CHECKING:
-    from reporting import ReportInputs
+    from reporting import Changed, ReportInputs
+
+ACT = "second_act.json"  # what the demo's second act leaves beside the decisions
 
 
 def report_inputs(settings: Settings, name: str, *, now: datetime) -> ReportInputs:
@@ -47,7 +53,35 @@ def report_inputs(settings: Settings, name: str, *, now: datetime) -> ReportInpu
         quality=_quality(outputs),
         attainable={hazard: SkillRow(hazard=hazard, **_json(path)) for hazard, path in reached.items()},
         links=links(settings, name),
+        changed=_changed(outputs),
     )
+
+
+def _changed(outputs: Outputs) -> Changed | None:
+    """What the demo's second act left, with the page as the report sees it."""
+    from flows.stages.watch import PAGE
+    from reporting import Changed
+
+    if not (outputs.monitor / ACT).is_file():
+        return None
+    act, page = _json(outputs.monitor / ACT), outputs.monitor / PAGE
+    return Changed(
+        decisions=decision_rows(told_decisions(act)),
+        verdicts=told_verdicts(act),
+        recovered=act["recovered"],
+        page=os.path.relpath(page, outputs.report.parent) if page.is_file() else "",
+    )
+
+
+def told_decisions(act: Mapping[str, Any]) -> list[Any]:
+    """Of the second act: all about the models that something was asked for, and of the others what is not nothing."""
+    return [made for made in act["decisions"] if made["hazard"] in act["asked"] or made["kind"] != "nothing"]
+
+
+def told_verdicts(act: Mapping[str, Any]) -> list[str]:
+    """Of the second act: what the gate said of each model that was asked for, or why there was none to judge."""
+    outcomes = [Outcome(**each) for each in act["trained"]]
+    return [*verdicts(outcomes), *(f"{each.name}: no new model. {each.refused}" for each in outcomes if each.refused)]
 
 
 def links(settings: Settings, name: str) -> dict[str, str]:

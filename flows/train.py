@@ -18,6 +18,7 @@ from flows.each import record_outcomes
 from flows.instants import in_seoul, now
 from flows.journal import journaled
 from flows.links import with_runs
+from flows.notices import tell_operator
 from flows.pages import artifact_key, markdown, train_rows
 from flows.places import hazard_names, outputs_of
 from flows.recorded import closing_state, ended, may_pass, outcome_of
@@ -57,6 +58,8 @@ def train_hazard(pilot: str, hazard: str, asked: Asked | None = None) -> dict[st
     task_runner=ThreadPoolTaskRunner(max_workers=HAZARDS_AT_ONCE),
     timeout_seconds=4 * STEP_TIMEOUT_SECONDS,
     persist_result=True,
+    on_failure=[tell_operator],
+    on_crashed=[tell_operator],
 )
 def train(pilot: str, why: str = "", decision: str = "") -> State[Any]:
     """A hazard without enough incidents is refused and the others go on; a challenger that loses is no failure.

@@ -14,6 +14,8 @@ from flows.places import chosen_hazards, outputs_of
 from flows.settings import Settings
 from flows.stages.tuning import findings, tune
 
+TOO_HEAVY = "not begun, it takes longer than the time that is left"
+
 if TYPE_CHECKING:
     from models.tuning import Tried, Tuned
 
@@ -66,4 +68,5 @@ def _tell(hazard: str, tried: Tried) -> None:
     what = "in force" if tried.in_force else f"trial {tried.number}"
     end = "" if tried.end == "complete" else f", {tried.end} after {len(tried.fold_log_loss)} folds"
     shown = ", ".join(f"{key} {value:g}" for key, value in tried.params.items())
-    say(f"  · {hazard} {what}: log loss {tried.log_loss:.6f}, {tried.seconds:.1f} s{end}; {shown}")
+    found = f"log loss {tried.log_loss:.6f}, {tried.seconds:.1f} s{end}" if tried.fold_log_loss else TOO_HEAVY
+    say(f"  · {hazard} {what}: {found}; {shown}")

@@ -91,13 +91,13 @@ def _platt(raw: FloatArray, occurred: BoolArray, *, moved: bool) -> tuple[float,
 
     def gradient(at: FloatArray) -> FloatArray:
         miss = sigmoid(at[0] * centred + at[1]) - occurred
-        return np.array([(miss * centred).sum(), miss.sum()]) + trust * (at - own)
+        return np.asarray(np.array([(miss * centred).sum(), miss.sum()]) + trust * (at - own))
 
     def hessian(at: FloatArray) -> FloatArray:
         p = sigmoid(at[0] * centred + at[1])
         w = p * (1 - p)
         cross = (w * centred).sum()
-        return np.array([[(w * centred**2).sum(), cross], [cross, w.sum()]]) + np.diag(trust)
+        return np.asarray([[(w * centred**2).sum() + trust[0], cross], [cross, w.sum() + trust[1]]])
 
     found = minimize(loss, own, jac=gradient, hess=hessian, method="trust-exact", options={"gtol": 1e-7})
     slope, intercept = float(found.x[0]), float(found.x[1])

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Protocol
 
 import lightgbm as lgb
 import numpy as np
 
 from contracts.params import CalibrateParams, TrainParams
-from contracts.results import Features, FloatArray, Labels, Spine
+from contracts.results import Features, FloatArray, IntArray, Labels, Spine
 from models.bands import alarm_bands
 from models.baselines import baseline_probabilities
 from models.calibrate import fit_calibrator
@@ -150,6 +150,11 @@ class Trial:
     judged: Judged
     probability: FloatArray
     baselines: Mapping[str, FloatArray]
+
+    def take(self, rows: IntArray) -> Trial:
+        """Of some of its rows."""
+        judged = replace(self.judged, occurred=self.judged.occurred[rows], as_of=self.judged.as_of[rows])
+        return Trial(judged, self.probability[rows], {name: values[rows] for name, values in self.baselines.items()})
 
 
 def trial_on_test(

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from contracts.params import EvaluateParams
-from contracts.results import BoolArray, Estimate, Features, FloatArray
+from contracts.results import BoolArray, Estimate, Features, FloatArray, InstantArray
 from models.blocks import draw_blocks, estimate
 from models.evaluation import Judged, row_losses
 from models.pyfunc import log_odds, sigmoid
@@ -36,13 +36,13 @@ class Influence:
     """gain: of log loss a row over the rival, with everybody's data. left: without the partner's; None where that
     leaves no incident."""
 
-    gain: float
-    left: float | None
+    gain: Estimate
+    left: Estimate | None
 
     @property
     def share(self) -> float:
         """The part of the gain that goes with the partner: 1 is all of it; below 0, the partner's data hides gain."""
-        return 0.0 if self.left is None or self.gain == 0 else 1.0 - self.left / self.gain
+        return 0.0 if self.left is None or self.gain.value == 0 else 1.0 - self.left.value / self.gain.value
 
 
 def unknown_readings(features: Features, metrics: frozenset[str]) -> Features:
@@ -53,17 +53,23 @@ def unknown_readings(features: Features, metrics: frozenset[str]) -> Features:
     return replace(features, values=values)
 
 
-def influence(challenger: FloatArray, rival: FloatArray, judged: Judged, without: WithoutPartner) -> Influence:
+def influence(
+    challenger: FloatArray, rival: FloatArray, judged: Judged, without: WithoutPartner, *, params: EvaluateParams
+) -> Influence:
     """The mean gain over all rows, and over the rows that are kept by the forecasts that are left.
 
     Both forecasts are brought to the level of the rows first: rows with incidents are taken away, and every forecast
-    of the whole risk would be punished for that, the better one the most.
+    of the whole risk would be punished for that, the better one the most. So a gain of the level alone is none here.
+
+    Raises:
+        NotEnoughData: too short a time for the bootstrap.
     """
-    everything = _gain(challenger, rival, judged.occurred)
-    if not (judged.occurred & without.kept).any():
+    kept, occurred = without.kept, judged.occurred
+    everything = _gain(challenger, rival, occurred, judged.as_of, params)
+    if not (occurred & kept).any():
         return Influence(everything, None)
-    kept = without.kept
-    return Influence(everything, _gain(without.challenger[kept], without.rival[kept], judged.occurred[kept]))
+    left = _gain(without.challenger[kept], without.rival[kept], occurred[kept], judged.as_of[kept], params)
+    return Influence(everything, left)
 
 
 def by_district(
@@ -88,10 +94,15 @@ def by_district(
 
 
 def influences(
-    challenger: FloatArray, rival: FloatArray, judged: Judged, without: Mapping[str, WithoutPartner]
+    challenger: FloatArray,
+    rival: FloatArray,
+    judged: Judged,
+    without: Mapping[str, WithoutPartner],
+    *,
+    params: EvaluateParams,
 ) -> dict[str, Influence]:
     """Partner -> its influence."""
-    return {partner: influence(challenger, rival, judged, left) for partner, left in without.items()}
+    return {partner: influence(challenger, rival, judged, left, params=params) for partner, left in without.items()}
 
 
 def levelled(probability: FloatArray, rate: float) -> FloatArray:
@@ -103,7 +114,11 @@ def levelled(probability: FloatArray, rate: float) -> FloatArray:
     return sigmoid(odds + (low + high) / 2)
 
 
-def _gain(challenger: FloatArray, rival: FloatArray, occurred: BoolArray) -> float:
+def _gain(
+    challenger: FloatArray, rival: FloatArray, occurred: BoolArray, as_of: InstantArray, params: EvaluateParams
+) -> Estimate:
     rate = float(occurred.mean())
     mine, theirs = (row_losses(levelled(values, rate), occurred)["log_loss"] for values in (challenger, rival))
-    return float((theirs - mine).mean())
+    blocks = draw_blocks(as_of, params)
+    with np.errstate(invalid="ignore", divide="ignore"):  # a draw of blocks without rows says nothing
+        return estimate(blocks.total(theirs - mine) / blocks.total(np.ones(len(mine))))

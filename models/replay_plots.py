@@ -36,8 +36,10 @@ def plot_replay(folder: Path, replayed: Replayed) -> dict[str, Path]:
 
 
 def skill_figure(hazard: str, months: Sequence[MonthJudged]) -> Figure:
-    """Each month's log loss skill against climatology; the bar is the block bootstrap's 95 %."""
+    """Each month's log loss skill against climatology; the bar is the block bootstrap's 95 %. A month without an
+    incident is left out: whoever says less wins it, be it by nothing."""
     figure, axes = canvas(f"{hazard}: skill, month by month")
+    months = [month for month in months if month.incidents]
     for name, colour in COLOURS.items():
         got = [month.skill[name] for month in months if month.skill]
         when = _when(months)

@@ -120,7 +120,7 @@ def tune(task: Task, place: Place, *, budget: Budget, progress: Callable[[Tried]
     while budget.allows(_first_fold_seconds(study)):
         tried = _try(study, study.ask(), task, place, budget)
         progress(tried)
-        if tried.end == "stopped":
+        if tried.end == "stopped" and tried.fold_log_loss:  # one too heavy to begin leaves time for a lighter one
             break
     return _found(study, task, place)
 
@@ -196,7 +196,7 @@ def _found(study: optuna.Study, task: Task, place: Place) -> Tuned:
             fix="give more --minutes, or name fewer hazards",
         )
     best = study.best_trial
-    tried = tuple(_tried(trial) for trial in study.trials if "params" in trial.user_attrs)
+    tried = tuple(_tried(trial) for trial in study.trials if "fold_log_loss" in trial.user_attrs)
     difference = None
     if best.number != in_force.number:
         mine, theirs = (np.load(_kept(place, trial.number), allow_pickle=False) for trial in (best, in_force))

@@ -17,6 +17,7 @@ from monitoring.windows import Window
 
 Action = Literal["nothing", "recalibrate", "retrain", "call_a_person"]
 MONTH = timedelta(days=30)
+A_DAY = timedelta(hours=23)  # a run may come a little early
 ONE_CHANGE = timedelta(days=120)  # older ones are another
 LEAST_SHARE = 0.002  # of the log loss; less is not worth a retraining, however sure it is
 
@@ -32,14 +33,15 @@ def decide_retrain(
     """The decision about one model.
 
     Args:
-        history: its windows, oldest first; those of earlier versions are not looked at.
+        history: its windows, oldest first; those of earlier versions are not looked at, and of the others only such as
+            lie a day apart: what is looked at every hour hardly differs from hour to hour, and would persist at once.
         subject: the registered name, such as `ulsan-flood`.
         earlier: decisions of the whole pilot, so that a person is called for one thing once.
     """
     if not history:
         return _decision("nothing", subject, ("no window yet",), at)
     latest = history[-1]
-    windows = [window for window in history if window.version == latest.version][-params.of_last :]
+    windows = _a_day_apart([window for window in history if window.version == latest.version])[-params.of_last :]
     if fault := _fault(windows, subject, earlier, params, at):
         return fault
     if not latest.version:
@@ -52,6 +54,15 @@ def decide_retrain(
         {"since": _first_asked(since, latest.version, subject, earlier, at), "version": latest.version} if since else {}
     )
     return _decision(action, subject, (*reasons, *_unjudged(latest)), at, windows=windows, **inputs)
+
+
+def _a_day_apart(history: Sequence[Window]) -> list[Window]:
+    """The latest, and of those before it every one that is about a day older than the one kept after it."""
+    kept = [history[-1]]
+    for window in reversed(history[:-1]):
+        if kept[-1].at - window.at >= A_DAY:
+            kept.append(window)
+    return kept[::-1]
 
 
 def _first_asked(since: str, version: str, subject: str, earlier: Sequence[Decision], at: datetime) -> str:

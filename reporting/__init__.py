@@ -3,10 +3,11 @@
 from reporting.backtest import BacktestPage, render_backtest
 from reporting.combined import combined_risk
 from reporting.geometry import geojson
-from reporting.report import ReportInputs, SkillRow, render_report
+from reporting.report import Changed, ReportInputs, SkillRow, render_report
 
 __all__ = [
     "BacktestPage",
+    "Changed",
     "ReportInputs",
     "SkillRow",
     "combined_risk",

@@ -81,6 +81,7 @@ def _month(month: MonthJudged, zone: ZoneInfo) -> dict[str, object]:
         "rows": month.rows,
         "unripe": month.unripe,
         "incidents": month.incidents,
+        "by_climatology": month.champions == (NOBODY,),
         "expected": month.expected,
         "inside": month.expected_low <= month.incidents <= month.expected_high,
         "skill": estimate_words(skill[MODEL]) if skill else "",

@@ -6,6 +6,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import pandas as pd
@@ -42,12 +43,28 @@ class SkillRow:
 
 
 @dataclass(frozen=True)
+class Changed:
+    """The city changed, and what was done about it: once, in the demo.
+
+    decisions: rows of when, model, decision and reasons. verdicts: what the gate said. recovered: hazard -> stretches
+    of time with log losses of the `old model` and the `new model`, and their shares of what could be known; None where
+    the new one was not judged.
+    page: where Evidently's page is, seen from the report.
+    """
+
+    decisions: Sequence[Mapping[str, str]]
+    verdicts: Sequence[str]
+    recovered: Mapping[str, Sequence[Mapping[str, Any]]]
+    page: str
+
+
+@dataclass(frozen=True)
 class ReportInputs:
     """All that the page shows.
 
     scores: SCORES columns, one forecast instant. assets: asset_id, name, district, lon, lat. quality: one a batch.
     worths: hazard -> what its forecasts are worth to those who act. attainable: only where the truth is known
-    (simulation). links: words -> where to go next.
+    (simulation). links: words -> where to go next. changed: None where nothing of the kind was played.
     """
 
     pilot: Pilot
@@ -60,6 +77,7 @@ class ReportInputs:
     quality: Sequence[QualityReport]
     attainable: Mapping[str, SkillRow]
     links: Mapping[str, str]
+    changed: Changed | None = None
 
 
 def render_report(inputs: ReportInputs) -> str:
@@ -74,7 +92,22 @@ def render_report(inputs: ReportInputs) -> str:
         feeds=_feeds(inputs.quality),
         refusals=_refusals(inputs.quality),
         links=inputs.links,
+        changed=inputs.changed,
+        recovered=[
+            _recovered_card(inputs, *found) for found in (inputs.changed.recovered if inputs.changed else {}).items()
+        ],
     )
+
+
+def _recovered_card(inputs: ReportInputs, hazard: str, stretches: Sequence[Mapping[str, Any]]) -> dict[str, object]:
+    shares = [
+        (f"{stretch['when'].split()[0]}: {words}", stretch[f"{which} share"])
+        for stretch in stretches
+        for which, words in (("old", "old model"), ("new", "new model"))
+        if stretch[f"{which} share"] is not None
+    ]
+    bars = charts.skill_bars([(words, share, share, share) for words, share in shares])
+    return {"label": inputs.pilot.hazards[hazard].label or hazard, "bars": Markup(bars), "stretches": stretches}
 
 
 def _local(instant: datetime, pilot: Pilot) -> str:

@@ -1,5 +1,15 @@
 """A simulated Ulsan that shares data as real partners do, with known true risk."""
 
-from simulation.drop import SimulationSummary, knowable_risk, simulate, true_risk
+from simulation.changes import Changes, Opening, Recalibration
+from simulation.drop import SimulationSummary, go_on, knowable_risk, simulate, true_risk
 
-__all__ = ["SimulationSummary", "knowable_risk", "simulate", "true_risk"]
+__all__ = [
+    "Changes",
+    "Opening",
+    "Recalibration",
+    "SimulationSummary",
+    "go_on",
+    "knowable_risk",
+    "simulate",
+    "true_risk",
+]

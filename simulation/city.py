@@ -13,6 +13,8 @@ import h3
 import numpy as np
 from numpy.typing import NDArray
 
+from simulation.changes import Opening
+
 Floats = NDArray[np.float64]
 
 H3_RESOLUTION = 7
@@ -135,11 +137,15 @@ GAUGES = (
 
 @dataclass(frozen=True)
 class City:
-    """Cells as arrays: everything the drivers and the law need, in one order of cells."""
+    """Cells as arrays: everything the drivers and the law need, in one order of cells.
+
+    opening: a complex that is not there from the beginning, in a cell that has no plant.
+    """
 
     cells: tuple[Cell, ...]
     stations: tuple[Site, ...] = STATIONS
     gauges: tuple[Site, ...] = GAUGES
+    opening: Opening | None = None
 
     @cached_property
     def positions_km(self) -> Floats:
@@ -165,6 +171,7 @@ class City:
 
     @cached_property
     def plants(self) -> Floats:
+        """Those of the beginning."""
         return np.array([cell.plant_count for cell in self.cells], dtype=float)
 
     @cached_property
@@ -177,8 +184,15 @@ class City:
 
     @cached_property
     def plant_cells(self) -> NDArray[np.intp]:
-        """Cells that have a plant, and so process sensors."""
-        return np.flatnonzero(self.plants > 0)
+        """Cells that have a plant, and so process sensors; at last the one where a complex opens."""
+        return np.concatenate([np.flatnonzero(self.plants > 0), self.opening_cells])
+
+    @cached_property
+    def opening_cells(self) -> NDArray[np.intp]:
+        """The cell where a complex opens; none where nothing opens."""
+        opening = self.opening
+        ids = [cell.asset_id for cell in self.cells]
+        return np.array([] if opening is None else [ids.index(opening.asset_id)], dtype=np.intp)
 
     @cached_property
     def crowd_cells(self) -> NDArray[np.intp]:

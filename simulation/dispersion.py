@@ -18,11 +18,18 @@ class Plume:
     """For each of 16 wind sectors: concentration in every cell for one unit emitted in every plant cell."""
 
     kernel: Floats  # sectors x cells x plant cells
+    opening: int = 0  # of the plant cells, so many at last are summed up by themselves
+
+    def _reaching(self, sector: int, emission: Floats) -> Floats:
+        """Where nothing is emitted yet nothing is added: the sum of the others keeps its last bit."""
+        old = self.kernel.shape[2] - self.opening
+        kernel = self.kernel[sector]
+        return np.asarray(kernel[:, :old] @ emission[:old] + kernel[:, old:] @ emission[old:])
 
     def spread(self, emission: Floats, *, wind_speed_m_s: float, wind_direction_deg: float) -> Floats:
         """Concentration in the cells that this emission brings within the hour: thinner in strong wind."""
         sector = int(np.floor((wind_direction_deg % 360.0) / 360.0 * SECTORS + 0.5)) % SECTORS
-        return np.asarray(self.kernel[sector] @ emission) * (2.4 / (wind_speed_m_s + 0.6))
+        return self._reaching(sector, emission) * (2.4 / (wind_speed_m_s + 0.6))
 
 
 def plume(city: City) -> Plume:
@@ -39,4 +46,4 @@ def plume(city: City) -> Plume:
         kernel[sector] = np.where(along > 0.3, reach, 0.0)
     at_home = city.plant_cells, np.arange(city.plant_cells.size)
     kernel[:, at_home[0], at_home[1]] = 1.0
-    return Plume(kernel)
+    return Plume(kernel, opening=city.opening_cells.size)

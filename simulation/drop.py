@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from pathlib import Path
 
 import numpy as np
 import polars as pl
 
-from contracts.errors import BadPilot, NotFound
+from contracts.errors import BadPilot, NotFound, nearest
 from contracts.params import SimulateParams
+from simulation.changes import Changes
 from simulation.city import ulsan
 from simulation.faults import Fault, fault_table
 from simulation.knowable import knowable_intensity
@@ -21,7 +22,7 @@ from simulation.noise import Floats
 from simulation.partners.city import share_city
 from simulation.partners.folder import Folder
 from simulation.partners.institute import share_institute
-from simulation.partners.plant import share_plant
+from simulation.partners.plant import COLUMNS, share_plant
 from simulation.partners.university import share_university
 from simulation.reports import reports, true_incidents
 from simulation.timeline import Timeline
@@ -55,23 +56,77 @@ def simulate(params: SimulateParams, out: Path, progress: Callable[[str], None])
         BadPilot: `first_day` is no day such as 2025-01-01, or `days` is more than ten years.
     """
     timeline = _timeline(params)
-    partners, truth = out / "partners" / PILOT, out / "truth" / PILOT
     progress(f"Simulating {params.days} days of Ulsan from {params.first_day}")
-    world = simulate_world(timeline, ulsan(), params.seed)
+    for folder in _folders(out):
+        shutil.rmtree(folder, ignore_errors=True)
+    return _drop(simulate_world(timeline, ulsan(), params.seed), Changes(), out, progress)
+
+
+def go_on(
+    params: SimulateParams, out: Path, progress: Callable[[str], None], *, days: int, changes: Changes
+) -> SimulationSummary:
+    """So many days more of the city that `simulate` wrote under `out`, with changes planted in them.
+
+    Only the new days' files are written: those that are there stay as they are, and the truth is then about all days.
+    The register of places is not shared again. Nothing that happens before a change is otherwise than without it.
+    The same again gives the same bytes.
+
+    Args:
+        params: as `simulate` had them.
+        changes: of days after `params.days`.
+
+    Raises:
+        NotFound: nothing was simulated there. BadPilot: as `simulate`, or a change of what is past, of a cell that has
+            plants or is not in the city, or of a metric that plants do not share.
+    """
+    if not (out / "truth" / PILOT / "risk.parquet").is_file():
+        raise NotFound("no simulated city", where=str(out), fix="run `foresafe simulate` first")
+    timeline = replace(_timeline(params.model_copy(update={"days": params.days + days})), shared_days=params.days)
+    _check(changes, timeline)
+    progress(f"{days} days more of Ulsan")
+    world = simulate_world(timeline, replace(ulsan(), opening=changes.opening), params.seed)
+    return _drop(world, changes, out, progress)
+
+
+def _check(changes: Changes, timeline: Timeline) -> None:
+    opening, recalibration = changes.opening, changes.recalibration
+    for change in (opening, recalibration):
+        if change and not timeline.shared_days <= change.day < timeline.days:
+            allowed = f"{timeline.shared_days} .. {timeline.days - 1}"
+            raise BadPilot(f"a change on day {change.day}", where="simulation.changes", allowed=allowed)
+    free = [cell.asset_id for cell in ulsan().cells if not cell.plant_count]
+    if opening and opening.asset_id not in free:
+        allowed = nearest(opening.asset_id, free)
+        raise BadPilot(f"a complex opens in {opening.asset_id!r}", where="simulation.changes", allowed=allowed)
+    for metric in recalibration.metrics if recalibration else ():
+        if metric not in COLUMNS:
+            allowed = nearest(metric, COLUMNS)
+            raise BadPilot(f"{metric!r} is recalibrated", where="simulation.changes", allowed=allowed)
+
+
+def _folders(out: Path) -> tuple[Path, Path]:
+    """Of what partners share, and of the truth."""
+    return out / "partners" / PILOT, out / "truth" / PILOT
+
+
+def _drop(world: World, changes: Changes, out: Path, progress: Callable[[str], None]) -> SimulationSummary:
+    """Write what is shared now, and the truth about all that was ever shared."""
+    partners, truth = _folders(out)
+    truth.mkdir(parents=True, exist_ok=True)
     incidents = true_incidents(world)
     known = reports(incidents, world)
-    for folder in (partners, truth):
-        shutil.rmtree(folder, ignore_errors=True)
-        folder.mkdir(parents=True)
-    faults = _share(world, known, partners, progress)
-    fault_table(faults).write_parquet(truth / "faults.parquet")
+    faults = _share(world, known, changes, partners, progress)
+    later = f"-after-day-{world.timeline.shared_days}" if world.timeline.shared_days else ""
+    fault_table(faults).write_parquet(truth / f"faults{later}.parquet")
     _write_incidents(incidents, known, truth)
     _risk_table(world, world.risk).write_parquet(truth / "risk.parquet")
-    counts = {name: incidents.filter(pl.col("hazard") == name).height for name in HAZARDS}
+    new = incidents.filter(pl.col("occurred_s") > int(world.timeline.first_instant.timestamp()))
+    counts = {name: new.filter(pl.col("hazard") == name).height for name in HAZARDS}
     progress("  incidents  " + ", ".join(f"{count} {name}" for name, count in counts.items()))
+    shown = world.timeline.shown
     return SimulationSummary(
         cells=len(world.city.cells),
-        hours=params.days * 24,
+        hours=shown.stop - shown.start,
         incidents=counts,
         reports=known.height,
         faults=len(faults),
@@ -80,17 +135,19 @@ def simulate(params: SimulateParams, out: Path, progress: Callable[[str], None])
     )
 
 
-def _share(world: World, known: pl.DataFrame, partners: Path, progress: Callable[[str], None]) -> list[Fault]:
+def _share(
+    world: World, known: pl.DataFrame, changes: Changes, partners: Path, progress: Callable[[str], None]
+) -> list[Fault]:
     """Let every partner write its files; the faults planted in them."""
     shares: dict[str, Callable[[Folder], list[Fault]]] = {
         "city": lambda folder: share_city(world, known, folder),
-        "plant": lambda folder: share_plant(world, known, folder),
+        "plant": lambda folder: share_plant(world, known, folder, recalibration=changes.recalibration),
         "university": lambda folder: share_university(world, folder),
         "institute": lambda folder: share_institute(world, folder),
     }
     faults: list[Fault] = []
     for name, share in shares.items():
-        found = share(Folder(partners / name, name, world.seed))
+        found = share(Folder(partners / name, name, world.seed, world.timeline.shared_days))
         sizes = [file.stat().st_size for file in (partners / name).iterdir()]
         progress(f"  {name:<10} {len(sizes):>4} files {sum(sizes) / 1e6:>7.1f} MB, {len(found)} faults planted")
         faults += found
@@ -132,9 +189,9 @@ def _timeline(params: SimulateParams) -> Timeline:
 
 
 def _risk_table(world: World, risk: Floats) -> pl.DataFrame:
-    """Row `j`'s risk was fixed at its start: its `as_of`. One row more than the shown hours: the risk at the end."""
+    """Row `j`'s risk was fixed at its start: its `as_of`. One row more than hours on record: the risk at the end."""
     timeline = world.timeline
-    rows = slice(timeline.shown.start, timeline.shown.stop + 1)
+    rows = slice(timeline.recorded.start, timeline.recorded.stop + 1)
     risk = risk[rows].astype(np.float32)
     cells = np.array([cell.asset_id for cell in world.city.cells])
     starts = timeline.start_s[rows]

@@ -141,7 +141,7 @@ def background(drivers: Drivers, timeline: Timeline, city: City) -> Background:
     return Background(
         fire_common=FIRE_COMMON_PER_HOUR * _fire_common(drivers, timeline, city),
         fire_plant=FIRE_PLANT_PER_HOUR * _fire_plant(drivers, timeline, city),
-        leak=LEAK_PER_HOUR * _leak(drivers, city),
+        leak=LEAK_PER_HOUR * _leak(drivers, timeline, city),
         odour=ODOUR_PER_HOUR * _odour(drivers, timeline, city),
         traffic=TRAFFIC_PER_HOUR * _traffic(drivers, timeline, city),
         flood=FLOOD_PER_HOUR * _flood(drivers, city),
@@ -180,6 +180,15 @@ def followers(memory: Floats, neighbours: Floats) -> Floats:
     degree = np.maximum(neighbours.sum(axis=0), 1.0)
     fresh = memory * fading
     return np.asarray(OFFSPRING_OWN @ fresh + OFFSPRING_NEAR @ ((fresh / degree) @ neighbours))
+
+
+def plants_standing(timeline: Timeline, city: City) -> Floats:
+    """Plants in each hour, hours x cells."""
+    if city.opening is None:
+        return np.broadcast_to(city.plants, (timeline.hours, len(city.cells)))
+    standing = np.tile(city.plants, (timeline.hours, 1))
+    standing[timeline.row_of_day(city.opening.day) :, city.opening_cells] = city.opening.plants
+    return standing
 
 
 def at_work(timeline: Timeline) -> Floats:
@@ -259,15 +268,17 @@ def _fire_plant(drivers: Drivers, timeline: Timeline, city: City) -> Floats:
     over = _softplus((_before(drivers.pressure_z, hours=2) - 2.0) / 0.5)
     hot_work = 1.0 + 0.4 * ((timeline.hour >= 9) & (timeline.hour < 17) & ~timeline.rest)[:, None]
     strain = np.exp(np.minimum(1.0 * lagged + 0.25 * over + 0.25 * _before(drivers.wear, hours=12), 4.0))
-    return np.asarray(strain * hot_work * city.plants / city.plants.sum())
+    return np.asarray(strain * hot_work * plants_standing(timeline, city) / city.plants.sum())
 
 
-def _leak(drivers: Drivers, city: City) -> Floats:
+def _leak(drivers: Drivers, timeline: Timeline, city: City) -> Floats:
     """Leaks inside plants: over-pressure three hours ago on worn machines, and sharp temperature swings."""
     over = _softplus((_before(drivers.pressure_z, hours=3) - 1.5) / 0.5)
     swing = np.abs(_before(drivers.temperature_c) - _before(drivers.temperature_c, hours=12))
     strain = 0.35 * over * (1 + 0.5 * _before(drivers.wear)) + 0.9 * _before(drivers.upset, hours=3)
-    return np.asarray(np.exp(np.minimum(strain, 4.0)) * (1 + 0.03 * swing) * city.plants / city.plants.sum())
+    return np.asarray(
+        np.exp(np.minimum(strain, 4.0)) * (1 + 0.03 * swing) * plants_standing(timeline, city) / city.plants.sum()
+    )
 
 
 def _odour(drivers: Drivers, timeline: Timeline, city: City) -> Floats:

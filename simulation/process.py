@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 
 import numpy as np
 from scipy.signal import lfilter
@@ -30,14 +30,28 @@ class Process:
 
 def simulate_process(timeline: Timeline, city: City, ambient_c: Floats, seed: int) -> Process:
     """One train of machines a plant cell. `ambient_c`: hours x plant cells."""
-    plants = city.plant_cells.size
-    wear = _wear(timeline, plants, seed)
-    upset = _upsets(timeline, wear, seed)
-    noise = red_noise(stream(seed, "process"), hours=timeline.hours, columns=3 * plants, memory_hours=4.0)
+    old = city.plant_cells.size - city.opening_cells.size
+    process = _trains(timeline, ambient_c[:, :old], seed, part=0)
+    if city.opening is None:
+        return process
+    new = _trains(timeline, ambient_c[:, old:], seed, part=1)  # its numbers shift nobody else's
+    begin = timeline.row_of_day(city.opening.day)
+    for still in (new.upset, new.pressure_z, new.wear):
+        still[:begin] = 0.0
+    for silent in (new.pressure_bar, new.vibration_mm_s, new.temperature_c):
+        silent[:begin] = np.nan
+    return Process(*(np.hstack([getattr(p, field.name) for p in (process, new)]) for field in fields(Process)))
+
+
+def _trains(timeline: Timeline, ambient_c: Floats, seed: int, *, part: int) -> Process:
+    plants = ambient_c.shape[1]
+    wear = _wear(timeline, plants, seed, part)
+    upset = _upsets(timeline, wear, seed, part)
+    noise = red_noise(stream(seed, "process", part), hours=timeline.hours, columns=3 * plants, memory_hours=4.0)
     press, heat, shake = np.split(noise, 3, axis=1)
     delayed = np.concatenate([np.zeros((1, plants)), upset[:-1]])
     pressure_z = 0.8 * press + 2.6 * upset
-    set_points = stream(seed, "set-points").random((3, plants))
+    set_points = stream(seed, "set-points", part).random((3, plants))
     set_bar = 6.0 + 18.0 * set_points[0]
     set_c = 120.0 + 90.0 * set_points[1]
     return Process(
@@ -50,10 +64,10 @@ def simulate_process(timeline: Timeline, city: City, ambient_c: Floats, seed: in
     )
 
 
-def _wear(timeline: Timeline, plants: int, seed: int) -> Floats:
+def _wear(timeline: Timeline, plants: int, seed: int, part: int) -> Floats:
     """Excess vibration that grows by uneven daily steps and falls to nothing at a service, about every SERVICE_DAYS."""
     days = len(timeline.dates)
-    generator = stream(seed, "wear")
+    generator = stream(seed, "wear", part)
     level = generator.random(plants) * WEAR_MM_S_PER_DAY * SERVICE_DAYS
     draws = generator.random((days, plants, 2))
     daily = np.empty((days, plants))
@@ -64,10 +78,10 @@ def _wear(timeline: Timeline, plants: int, seed: int) -> Floats:
     return np.repeat(daily, 24, axis=0)
 
 
-def _upsets(timeline: Timeline, wear: Floats, seed: int) -> Floats:
+def _upsets(timeline: Timeline, wear: Floats, seed: int, part: int) -> Floats:
     """Upsets start at random, more often on worn machines; each rises for some hours and fades over half a day."""
     hours, plants = wear.shape
-    draws = stream(seed, "upsets").random((hours, plants, 2))
+    draws = stream(seed, "upsets", part).random((hours, plants, 2))
     chance = UPSETS_PER_DAY / 24 * (0.5 + 0.6 * np.minimum(wear, 4.0))
     kicks = np.where(draws[:, :, 0] < chance, 0.4 - 0.9 * np.log(draws[:, :, 1]), 0.0)
     rise, fade = np.exp(-1 / 2.0), np.exp(-1 / 8.0)

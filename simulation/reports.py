@@ -9,7 +9,7 @@ import numpy as np
 import polars as pl
 
 from simulation.city import H3_RESOLUTION, City
-from simulation.law import HAZARDS, Drivers
+from simulation.law import HAZARDS, Drivers, plants_standing
 from simulation.noise import Floats, stream
 from simulation.severity import grade, scene, shift
 from simulation.world import World, drivers
@@ -43,17 +43,17 @@ CORRECTION_MEDIAN_HOURS = 60.0
 
 
 def true_incidents(world: World) -> pl.DataFrame:
-    """Every incident of the shown time: id, cell, hazard, second, severity, position, who reports it and when.
+    """Every incident on record: id, cell, hazard, second, severity, position, who reports it and when.
 
     Numbers are drawn incident by incident in order of time, so a longer simulation begins with the same incidents.
     """
-    shown = world.timeline.shown
-    row, hazard, cell = np.nonzero(world.counts[shown])
-    times = world.counts[shown][row, hazard, cell]
+    recorded = world.timeline.recorded
+    row, hazard, cell = np.nonzero(world.counts[recorded])
+    times = world.counts[recorded][row, hazard, cell]
     row, hazard, cell = (np.repeat(index, times) for index in (row, hazard, cell))
     marks = stream(world.seed, "marks").random((row.size, 5))
     delays = stream(world.seed, "delays").standard_normal(row.size)
-    starts = world.timeline.start_s[shown][row]
+    starts = world.timeline.start_s[recorded][row]
     occurred = starts + 1 + (marks[:, 0] * 3599).astype(np.int64)
     longitude, latitude = _positions(world.city, cell, marks[:, 1], marks[:, 2])
     names = np.array(HAZARDS)[hazard]
@@ -71,7 +71,7 @@ def true_incidents(world: World) -> pl.DataFrame:
             "known_s": occurred + (_delay_hours(hazard, delays) * 3600).astype(np.int64),
         }
     )
-    operated = world.city.plants[cell] >= OPERATOR_PLANTS
+    operated = plants_standing(world.timeline, world.city)[recorded][row, cell] >= OPERATOR_PLANTS
     return frame.with_columns(
         partner=pl.when(pl.Series(operated) & pl.col("hazard").is_in(OPERATOR_HAZARDS))
         .then(pl.lit("plant"))
@@ -147,7 +147,7 @@ def _misplaced(truth: pl.DataFrame, city: City) -> pl.DataFrame:
 def _false_alarms(truth: pl.DataFrame, world: World) -> list[pl.DataFrame]:
     """Reports of what never happened, and their withdrawals: copies of some incidents, a day earlier or later."""
     draws = stream(world.seed, "false-alarms").random((truth.height, 2))
-    origin = int(world.timeline.first_instant.timestamp())
+    origin = int(world.timeline.start_s[world.timeline.lead])
     shift = np.where(draws[:, 1] < 0.5, -1, 1) * 86400
     copies = (
         truth.with_columns(

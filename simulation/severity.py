@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.city import City
-from simulation.law import HAZARDS, Drivers, at_work
+from simulation.law import HAZARDS, Drivers, at_work, plants_standing
 from simulation.noise import Floats
 from simulation.timeline import Timeline
 
@@ -58,7 +58,7 @@ def scene(row: NDArray[np.intp], cell: NDArray[np.intp], drivers: Drivers, timel
         upset=drivers.upset[before, cell],
         over_pressure=np.maximum(drivers.pressure_z[before, cell] - 1.0, 0.0),
         river_level_m=drivers.river_level_m[before, cell],
-        plants=city.plants[cell],
+        plants=plants_standing(timeline, city)[row, cell],
         rural=1.0 - city.commerce[cell],
         sectors=working / np.maximum(working.sum(axis=1, keepdims=True), 1e-9),
     )

@@ -21,10 +21,14 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Timeline:
-    """Rows are hours `(start, start + 1 h]`, from `LEAD_DAYS` before `first_day` to `TAIL_DAYS` after the last."""
+    """Rows are hours `(start, start + 1 h]`, from `LEAD_DAYS` before `first_day` to `TAIL_DAYS` after the last.
+
+    shared_days: of the first days, which partners shared before; what follows is what they share now.
+    """
 
     first_day: date
     days: int
+    shared_days: int = 0
 
     @property
     def lead(self) -> int:
@@ -33,8 +37,17 @@ class Timeline:
 
     @property
     def shown(self) -> slice:
-        """The rows that partners share."""
-        return slice(self.lead, self.lead + self.days * 24)
+        """The rows that partners share now."""
+        return slice(self.lead + self.shared_days * 24, self.lead + self.days * 24)
+
+    @property
+    def recorded(self) -> slice:
+        """The rows that partners have shared at last: those of the first share, and of this one."""
+        return slice(self.lead, self.shown.stop)
+
+    def row_of_day(self, day: int) -> int:
+        """The first row of a day, counted from the first one on record."""
+        return self.lead + day * 24
 
     @property
     def hours(self) -> int:
@@ -48,7 +61,8 @@ class Timeline:
 
     @property
     def first_instant(self) -> datetime:
-        return self.origin + timedelta(days=LEAD_DAYS)
+        """The beginning of what partners share now, UTC."""
+        return self.origin + timedelta(days=LEAD_DAYS + self.shared_days)
 
     @property
     def first_end(self) -> datetime:
@@ -58,7 +72,7 @@ class Timeline:
     @property
     def last_instant(self) -> datetime:
         """The end of what partners share, UTC."""
-        return self.first_instant + timedelta(days=self.days)
+        return self.origin + timedelta(days=LEAD_DAYS + self.days)
 
     @cached_property
     def start_s(self) -> Ints:
@@ -68,12 +82,27 @@ class Timeline:
     @cached_property
     def months(self) -> tuple[tuple[str, slice], ...]:
         """The shown months, `2025-01` and its rows, counted from the first shown row."""
-        days = self.dates[LEAD_DAYS : LEAD_DAYS + self.days]
-        labels = [f"{d:%Y-%m}" for d in days]
+        labels = [self.label(day) for day in self.dates[LEAD_DAYS + self.shared_days : LEAD_DAYS + self.days]]
         names = sorted(set(labels))
         return tuple(
             (name, slice(labels.index(name) * 24, (labels.index(name) + labels.count(name)) * 24)) for name in names
         )
+
+    def is_month_end(self, row: int) -> bool:
+        """Whether the shown rows before this one end with a month."""
+        return self.dates[LEAD_DAYS + self.shared_days + row // 24].day == 1
+
+    @property
+    def months_shared(self) -> int:
+        """Months of which partners shared files before."""
+        first, last = self.first_day, self.dates[LEAD_DAYS + self.shared_days - 1]
+        return (last.year - first.year) * 12 + last.month - first.month + 1 if self.shared_days else 0
+
+    def label(self, day: date) -> str:
+        """The month's name in files: `2025-01`; `2025-01-20` for the rest of a month that was shared until then."""
+        seam = self.dates[LEAD_DAYS + self.shared_days]
+        rest = self.shared_days and seam.day > 1 and (day.year, day.month) == (seam.year, seam.month)
+        return f"{seam:%Y-%m-%d}" if rest else f"{day:%Y-%m}"
 
     def korean_text(self, *, end: bool, form: str = " ") -> list[str]:
         """`2025-01-01 00:00` of each shown hour's start or end; `form` is what stands between date and time."""

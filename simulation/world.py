@@ -124,6 +124,7 @@ def _happen(
     chances = stream(seed, "incidents")
     voc_leaked, h2s_leaked = _emissions(timeline, city, weather, process, seed)
     air = plume(city)
+    there = law.plants_standing(timeline, city)[:, plants] > 0  # where none stands a report of odour releases nothing
     speed = weather.wind_speed_m_s.mean(axis=1)
     direction = weather.wind_direction_deg[:, 0]
     memory: Floats = np.zeros((len(law.HAZARDS), cells))
@@ -139,7 +140,7 @@ def _happen(
         rate = law.intensity(row, base, voc_ppb=gas[0], h2s_ppb=gas[1], followers=after)
         struck = _poisson(rate, chances.random(rate.shape))
         memory = law.remember(memory, struck)
-        outflow = outflow * RELEASE_FADES + struck[law.CHEMICAL][plants]
+        outflow = outflow * RELEASE_FADES + struck[law.CHEMICAL][plants] * there[row]
         emitted = np.stack(
             [voc_leaked[row] + RELEASE_VOC_PPB * outflow, h2s_leaked[row] + RELEASE_H2S_PPB * outflow], axis=1
         )
@@ -151,9 +152,13 @@ def _happen(
 
 def _emissions(timeline: Timeline, city: City, weather: Weather, process: Process, seed: int) -> tuple[Floats, Floats]:
     """What plants let out without any incident, ppb in their own air, hours x plant cells: more when warm or upset."""
-    size = np.sqrt(city.plants[city.plant_cells])
-    noise = red_noise(stream(seed, "emission"), hours=timeline.hours, columns=2 * size.size, memory_hours=9.0)
-    voc_noise, h2s_noise = np.split(noise, 2, axis=1)
+    size = np.sqrt(law.plants_standing(timeline, city)[:, city.plant_cells])
+    old, new = size.shape[1] - city.opening_cells.size, city.opening_cells.size
+    noises = [
+        red_noise(stream(seed, "emission", part), hours=timeline.hours, columns=2 * cells, memory_hours=9.0)
+        for part, cells in enumerate((old, new))
+    ]
+    voc_noise, h2s_noise = (np.hstack(halves) for halves in zip(*(np.split(n, 2, axis=1) for n in noises), strict=True))
     warm = np.exp(0.02 * (weather.temperature_c[:, :1] - 15.0))
     voc = VOC_PER_PLANT_PPB * size * warm * np.exp(0.55 * voc_noise) * (1 + 1.8 * process.upset)
     h2s = H2S_PER_PLANT_PPB * size * np.exp(0.6 * h2s_noise) * (1 + 2.2 * process.upset)

@@ -6,30 +6,37 @@ import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
+import polars as pl
+
 from benchmarks.monitoring_year.watch import Released, Year
 from contracts.errors import NotEnoughData
 from contracts.params import Params
-from contracts.results import Decision, Features, Labels, instant_of
+from contracts.results import Decision, Features, Labels
 from features import build_labels
+from flows.evidence import surroundings_of
+from flows.material import Material, cut_after_change, judge_rows
 from flows.stages.reference import reference_of
 from models import RiskModel, fit_risk_model
-from models.fit import trial_on_test
 from models.promote import Contender, decide_promotion
 from models.recalibration import recalibrate
-from models.split import Parts, cut_for_recalibration, cut_for_retraining, split_parts
+from models.split import Parts, split_parts
 
 LONG_AGO = timedelta(days=36_500)
 
 
 @dataclass(frozen=True)
 class Known:
-    """Rows of the features up to an instant, and the labels that are ripe then. params: with this hazard's own."""
+    """Rows of the features up to an instant, and the labels that are ripe then. params: with this hazard's own.
+
+    districts: of each asset of the spine, empty where it has none.
+    """
 
     at: datetime
     features: Features
     labels: Labels
     params: Params
     alerts_per_day: float
+    districts: tuple[str, ...]
 
     @classmethod
     def of(cls, year: Year, at: datetime, hazard: str) -> Known:
@@ -37,24 +44,26 @@ class Known:
         rule = year.pilot.hazards[hazard]
         labels = build_labels(year.tables.incidents, features.spine, hazard=hazard, rule=rule, observed_until=at)
         params = year.params.model_copy(update={"train": year.params.train.of(hazard)})
-        return cls(at, features, labels, params, rule.alerts_per_day)
+        named = dict(year.tables.assets.select("asset_id", "district").iter_rows())
+        districts = tuple(named.get(asset) or "" for asset in features.spine.assets)
+        return cls(at, features, labels, params, rule.alerts_per_day, districts)
 
     def parts(self, params: Params) -> Parts:
         as_of = self.features.spine.as_of[self.labels.rows]
         return split_parts(as_of, params.split, horizon_hours=self.labels.horizon_hours)
 
     def since(self, kind: str, since: datetime) -> Params:
-        """The parameters of what monitoring asked for, as `flows.material` makes them."""
-        as_of, after = self.features.spine.as_of[self.labels.rows], self.params.after_change
-        evaluate = self.params.evaluate.model_copy(update={"block_days": after.block_days})
-        params = self.params.model_copy(update={"evaluate": evaluate})
-        if kind == "recalibrate":
-            hours, split = self.labels.horizon_hours, self.params.split
-            split = cut_for_recalibration(as_of, split, after, since=instant_of(since), horizon_hours=hours)
-            return params.model_copy(update={"split": split})
-        split = cut_for_retraining(as_of, self.params.split, after, since=instant_of(since))
-        train = self.params.train.model_copy(update={"changed_at": since, "weight_since": after.weight})
-        return params.model_copy(update={"split": split, "train": train})
+        """The parameters of what monitoring asked for."""
+        as_of, hours = self.features.spine.as_of[self.labels.rows], self.labels.horizon_hours
+        return cut_after_change(self.params, kind=kind, since=since, as_of=as_of, horizon_hours=hours)
+
+    def material(self, params: Params) -> Material:
+        """As the platform's stages have it."""
+        provenance = {"observed_until": self.at.isoformat()}
+        parts = self.parts(params)
+        return Material(
+            self.features, self.labels, parts, params, self.alerts_per_day, self.districts, provenance=provenance
+        )
 
 
 def first_champion(year: Year, hazard: str) -> Released:
@@ -94,18 +103,19 @@ def carry_out(year: Year, at: datetime, champion: Released, decision: Decision) 
     except NotEnoughData as few:
         print(f"{asked}: {few}", file=sys.stderr, flush=True)
         return champion
-    verdict = _gate(given, new, champion, params)
+    verdict = _gate(year, given, new, champion, params)
     print(f"{asked}: {verdict.kind}: {'; '.join(verdict.reasons)}", file=sys.stderr, flush=True)
     return new if verdict.kind == "promote" else champion
 
 
-def _gate(given: Known, new: Released, champion: Released, params: Params) -> Decision:
+def _gate(year: Year, given: Known, new: Released, champion: Released, params: Params) -> Decision:
     """The gate of releases, on rows that neither saw."""
-    trial = trial_on_test(
-        new.model, given.features, given.labels, parts=given.parts(params), alerts_per_day=given.alerts_per_day
-    )
-    rows = given.labels.rows[given.parts(params).test]
+    material = given.material(params)
+    trial = judge_rows(new.model, material)
+    rows = given.labels.rows[material.parts.test]
     before = champion.model.predict(given.features.take(rows))[0]
+    incidents = year.tables.incidents.filter(pl.col("known_at") <= given.at)
+    around = surroundings_of(incidents, year.pilot, year.shared, material, new.model, champion.model, changed=True)
     return decide_promotion(
         Contender("challenger", trial.probability, _fitted_until(new.model)),
         Contender("champion", before, _fitted_until(champion.model)),
@@ -114,6 +124,7 @@ def _gate(given: Known, new: Released, champion: Released, params: Params) -> De
         params=params.promote,
         evaluate_params=params.evaluate,
         decided_at=given.at,
+        surroundings=around,
     )
 
 

@@ -1,4 +1,4 @@
-"""Our policy through a year: look every day, decide, and do what was decided."""
+"""Our policy through a year: look every few hours for faults and every day at the models, and do what was decided."""
 
 from __future__ import annotations
 
@@ -27,7 +27,8 @@ class _State:
 
 
 def watch_year(year: Year, champions: Mapping[str, Released], carry_out: Carry) -> Watched:
-    """Every day: the day's forecasts are issued, then each model is looked at and decided on.
+    """Every day: the day's forecasts are issued, then each model is looked at and decided on. In between, what sensors
+    and arrivals show is looked at alone, and a person may be called for it.
 
     Args:
         champions: hazard -> the model at the beginning.
@@ -36,7 +37,10 @@ def watch_year(year: Year, champions: Mapping[str, Released], carry_out: Carry) 
     before = year.first - span(year.pilot, year.params.monitor)
     state = _State(dict(champions), {h: [forecast(year, m, before, year.first)] for h, m in champions.items()})
     for at in year.days():
-        state.findings[at] = findings_of(year, at)
+        for look_at in year.looks(at):
+            state.findings[look_at] = findings_of(year, look_at)
+            if look_at < at:
+                _call(year, look_at, state)
         for hazard in champions:
             state.scores[hazard].append(forecast(year, state.models[hazard], at - DAY, at))
             _judge(year, at, hazard, state, carry_out)
@@ -44,6 +48,17 @@ def watch_year(year: Year, champions: Mapping[str, Released], carry_out: Carry) 
     scores = pl.concat(issued).filter(pl.col("as_of") > year.first)
     released = sum(int(model.version) - 1 for model in state.models.values())
     return Watched(state.decisions, state.findings, scores, released)
+
+
+def _call(year: Year, at: datetime, state: _State) -> None:
+    """A person, where one is needed; the models are left for the day's end."""
+    for hazard, model in state.models.items():
+        subject, findings = subject_of(year.pilot, hazard), state.findings[at]
+        window = Window(year.pilot.name, hazard, at, model.version, findings=findings)
+        params = year.params.monitor
+        decision = decide_retrain((window,), subject=subject, earlier=state.decisions, params=params, at=at)
+        if decision.kind == "call_a_person":
+            state.decisions.append(decision)
 
 
 def _judge(year: Year, at: datetime, hazard: str, state: _State, carry_out: Carry) -> None:

@@ -1,10 +1,11 @@
-"""One day of the monitoring room: what `foresafe monitor` does, on tables that are in memory already."""
+"""One look of the monitoring room: what `foresafe monitor` does, on tables that are in memory already."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cached_property
 
 import numpy as np
 import polars as pl
@@ -21,14 +22,16 @@ from monitoring import Finding, Reference, SensorDays, Window, check_arrivals, c
 
 SCORES = {"asset_id": pl.String(), "hazard": pl.String(), "as_of": pl.Datetime("us", "UTC")}
 SCORES |= {"version": pl.String(), "probability": pl.Float64()}
-DAY = timedelta(days=1)
+DAY, HOUR = timedelta(days=1), timedelta(hours=1)
+LOOK = timedelta(hours=6)  # prefect.yaml looks every hour
 
 
 @dataclass(frozen=True)
 class Year:
     """A city's whole time: tables as they stand in the end, features of every hour, sensors by day.
 
-    static: readings of attributes only, which are few; the daily look at arrivals needs no others.
+    static: readings of attributes only, which are few; a look at arrivals needs no others. panels: hours before `last`
+    (below a day) -> days that end so much earlier.
     """
 
     pilot: Pilot
@@ -36,7 +39,7 @@ class Year:
     tables: Tables
     static: Tables
     features: Features
-    panel: SensorDays
+    panels: Mapping[int, SensorDays]
     first: datetime
     last: datetime
 
@@ -55,15 +58,33 @@ class Year:
             tables=tables,
             static=Tables(static, tables.incidents, tables.assets),
             features=build_features(tables, spine, pilot),
-            panel=sensor_days(tables.readings, until=last, days=days, metrics=flowing),
+            panels={
+                hours: sensor_days(tables.readings, until=last - timedelta(hours=hours), days=days, metrics=flowing)
+                for hours in range(0, 24, LOOK // HOUR)
+            },
             first=first,
             last=last,
         )
+
+    @cached_property
+    def shared(self) -> Mapping[str, frozenset[str]]:
+        """Partner -> the metrics of its readings."""
+        pairs = self.tables.readings.select("partner", "metric").unique().iter_rows()
+        metrics: dict[str, set[str]] = {}
+        for partner, metric in pairs:
+            metrics.setdefault(partner, set()).add(metric)
+        return {partner: frozenset(of) for partner, of in metrics.items()}
 
     def days(self) -> Iterator[datetime]:
         """When the monitor runs: once a day, the first time after one day."""
         at = self.first
         while (at := at + DAY) <= self.last:
+            yield at
+
+    def looks(self, day: datetime) -> Iterator[datetime]:
+        """When sensors and arrivals are looked at in the day that ends then; the last time is its end."""
+        at = day - DAY
+        while (at := at + LOOK) <= day:
             yield at
 
     def rows(self, after: datetime, until: datetime) -> IntArray:
@@ -75,8 +96,9 @@ class Year:
 
 def findings_of(year: Year, at: datetime) -> tuple[Finding, ...]:
     """What sensors, incidents and attributes show at `at`."""
-    position = (year.panel.day[-1] - (year.last - at) // DAY) - year.panel.day[0] + 1
-    panel = year.panel.before(int(position)).last(year.params.monitor.history_days).that_sent()
+    days, hours = divmod(year.last - at, DAY)
+    whole = year.panels[hours // HOUR]
+    panel = whole.before(len(whole.day) - days).last(year.params.monitor.history_days).that_sent()
     sensors = check_sensors(panel, year.pilot.metrics, params=year.params.monitor).findings
     return (*sensors, *check_arrivals(year.static, year.pilot.metrics, until=at, params=year.params.monitor))
 

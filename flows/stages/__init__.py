@@ -5,7 +5,7 @@ Heavy rooms are imported inside, so that no command pays for one that it does no
 """
 
 from flows.stages.backfill import backfill
-from flows.stages.data import features, ingest_feed, replay_feed, simulate
+from flows.stages.data import features, go_on, ingest_feed, replay_feed, simulate
 from flows.stages.forecast import report, score
 from flows.stages.learn import evaluate, train
 from flows.stages.release import learn_and_release, release, track
@@ -16,6 +16,7 @@ __all__ = [
     "decisions",
     "evaluate",
     "features",
+    "go_on",
     "ingest_feed",
     "learn_and_release",
     "monitor",

@@ -21,6 +21,7 @@ from flows.settings import Settings
 
 if TYPE_CHECKING:
     from flows.history import History
+    from simulation import Changes
 
 Summary = dict[str, Any]
 
@@ -30,6 +31,13 @@ def simulate(settings: Settings, name: str, *, progress: Callable[[str], None]) 
     from simulation import simulate as run
 
     return asdict(run(params_of(settings, name).simulate, settings.state, progress))
+
+
+def go_on(settings: Settings, name: str, *, days: int, changes: Changes, progress: Callable[[str], None]) -> Summary:
+    """More days of the simulated pilot, with what is planted in them; the days before stay as they were shared."""
+    from simulation import go_on as run
+
+    return asdict(run(params_of(settings, name).simulate, settings.state, progress, days=days, changes=changes))
 
 
 def ingest_feed(settings: Settings, name: str, feed_name: str, *, now: datetime) -> list[Summary]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import polars as pl
 
 from contracts.results import FloatArray
@@ -18,6 +19,9 @@ from flows.material import Material, fit, judge_rows, judge_worth, load_material
 from flows.outputs import Outputs
 from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
+
+if TYPE_CHECKING:
+    from models.fit import Trial
 
 Summary = dict[str, Any]
 
@@ -35,6 +39,11 @@ def train(settings: Settings, name: str, hazard: str, *, asked: Asked | None = N
 
 def evaluate(settings: Settings, name: str, hazard: str, *, asked: Asked | None = None) -> Summary:
     """Judge the trained model and its baselines on the untouched test part: numbers, and pictures."""
+    return judge_trained(settings, name, hazard, asked=asked)[0]
+
+
+def judge_trained(settings: Settings, name: str, hazard: str, *, asked: Asked | None = None) -> tuple[Summary, Trial]:
+    """`evaluate`, with the forecasts that were judged: the gate looks at the same, and a baseline is fitted once."""
     from models.evaluation import evaluate as judge
     from models.plots import plot_all
     from models.risk_model import RiskModel
@@ -70,11 +79,13 @@ def evaluate(settings: Settings, name: str, hazard: str, *, asked: Asked | None 
         write_json(outputs.attainable(hazard), reached)
         summary["attainable_share"] = reached["share"]
     write_json(outputs.metrics(hazard), summary)
-    return {"hazard": hazard, **summary}
+    return {"hazard": hazard, **summary}, trial
 
 
-def _truth(outputs: Outputs, given: Material) -> FloatArray:
+def _truth(outputs: Outputs, given: Material) -> FloatArray | None:
+    """Of the test part; None where it does not reach: the store may know later days than the city on disk has."""
     labels = given.labels
     truth = pl.read_parquet(outputs.truth / "risk.parquet", columns=["asset_id", "as_of", labels.hazard])
     spine = given.features.spine.take(labels.rows[given.parts.test])
-    return true_risk(truth, spine, hazard=labels.hazard, horizon_hours=labels.horizon_hours)
+    risk = true_risk(truth, spine, hazard=labels.hazard, horizon_hours=labels.horizon_hours)
+    return None if np.isnan(risk).any() else risk

@@ -16,17 +16,17 @@ from flows.asked import Asked
 from flows.documents import read_json, write_json
 from flows.evidence import surroundings
 from flows.judging import read_evaluation
-from flows.material import Material, judge_rows, load_material, untouched_by
+from flows.material import Material, load_material, untouched_by
 from flows.outputs import Outputs
 from flows.places import outputs_of, pilot_of
 from flows.settings import Settings
-from flows.stages.learn import evaluate, train
+from flows.stages.learn import judge_trained, train
 from flows.stages.recalibrate import recalibrate
 from flows.stages.reference import keep_reference
 from flows.tracking import tracking_of
 
 if TYPE_CHECKING:
-    from models.fit import Fitted
+    from models.fit import Fitted, Trial
     from models.promote import Contender
     from models.registry import Tracking, Version
     from models.risk_model import RiskModel
@@ -57,8 +57,12 @@ def track(settings: Settings, name: str, hazard: str, *, asked: Asked | None = N
     return {"hazard": hazard, "run_id": run_id}
 
 
-def release(settings: Settings, name: str, hazard: str, *, now: datetime, asked: Asked | None = None) -> Summary:
+def release(
+    settings: Settings, name: str, hazard: str, *, trial: Trial, now: datetime, asked: Asked | None = None
+) -> Summary:
     """Publish the tracked model as challenger, decide on untouched rows against the champion, move the alias or not.
+
+    trial: the model's and the baselines' forecasts of the test part, as `evaluate` just judged them.
 
     A run whose version already is the champion was released before: that decision is returned, and nothing is done.
     """
@@ -72,7 +76,8 @@ def release(settings: Settings, name: str, hazard: str, *, now: datetime, asked:
         return _summarise(outputs, hazard, *before, champion=True)
     given = load_material(settings, name, hazard, asked=asked)
     fitted = _load_fitted(outputs, hazard)
-    decision = _decide(settings, name, given, fitted.model, model_name=model_name, now=now)
+    changed = asked is not None
+    decision = _decide(settings, name, given, fitted.model, trial, model_name=model_name, changed=changed, now=now)
     if given.params.release == "manual":
         decision = _left_to_an_operator(decision)
     evaluation = read_evaluation(read_json(outputs.evaluation(hazard), made_by="evaluate"))
@@ -115,15 +120,23 @@ def _summarise(outputs: Outputs, hazard: str, version: Version, decision: Decisi
 
 
 def _decide(
-    settings: Settings, name: str, given: Material, model: RiskModel, *, model_name: str, now: datetime
+    settings: Settings,
+    name: str,
+    given: Material,
+    model: RiskModel,
+    trial: Trial,
+    *,
+    model_name: str,
+    changed: bool,
+    now: datetime,
 ) -> Decision:
     from models.promote import decide_promotion
 
     rival = _champion(settings, given, name=model_name)
     if rival.model is not None:
-        given = untouched_by(rival.model, given)
+        tested, given = given.parts.test, untouched_by(rival.model, given)
+        trial = trial.take(np.flatnonzero(np.isin(tested, given.parts.test)))
     test = given.features.take(given.labels.rows[given.parts.test])
-    trial = judge_rows(model, given)
     decision = decide_promotion(
         _contender(model, trial.probability, name=f"{model_name} (new)"),
         None if rival.model is None else _contender(rival.model, rival.model.predict(test)[0], rival.name),
@@ -132,7 +145,7 @@ def _decide(
         params=given.params.promote,
         evaluate_params=given.params.evaluate,
         decided_at=now,
-        surroundings=surroundings(settings, name, given, model, rival.model, fault=rival.fault),
+        surroundings=surroundings(settings, name, given, model, rival.model, changed=changed, fault=rival.fault),
     )
     return replace(decision, reasons=(*decision.reasons, *rival.notes))
 
@@ -202,9 +215,9 @@ def learn_and_release(
     try:
         learn = recalibrate if asked and asked.kind == "recalibrate" else train
         learn(settings, name, hazard, asked=asked)
-        judged = evaluate(settings, name, hazard, asked=asked)
+        judged, trial = judge_trained(settings, name, hazard, asked=asked)
         tracked = track(settings, name, hazard, asked=asked)
-        return {**judged, **tracked, **release(settings, name, hazard, now=clock(), asked=asked)}
+        return {**judged, **tracked, **release(settings, name, hazard, trial=trial, now=clock(), asked=asked)}
     except ForesafeError as refusal:
         from models.registry import registered_name, save_refusal
 

@@ -31,7 +31,7 @@ WINDOWS, PAGE = "windows.jsonl", "report.html"
 
 
 def monitor(
-    settings: Settings, name: str, *, now: datetime, at: datetime | None = None, page: bool = False
+    settings: Settings, name: str, *, now: datetime, at: datetime | None = None, page: bool | None = None
 ) -> list[Summary]:
     """One window and one decision for each hazard; kept, logged as a time series, and on a page where something moved.
 
@@ -39,7 +39,7 @@ def monitor(
 
     Args:
         at: what was known then; by default at the last instant at which anything arrived.
-        page: make Evidently's page also when nothing moved.
+        page: whether Evidently's page is made, which takes longer than all else; by default where something moved.
     """
     outputs, hazards = outputs_of(settings, name), hazard_names(settings, name)
     try:
@@ -146,7 +146,7 @@ def _show(
     checked: list[tuple[Window, Any, Any]],
     summaries: list[Summary],
     *,
-    asked: bool,
+    asked: bool | None,
 ) -> None:
     """Evidently's page of the model of which most moved. Without a reference there is nothing to show."""
     from monitoring.page import interesting, render_page
@@ -154,7 +154,8 @@ def _show(
     shown = [
         (window, check, reference) for window, check, reference in checked if reference is not None and check.gated
     ]
-    if not shown or not (asked or any(window.moved or window.findings for window, _, _ in shown)):
+    moved = any(window.moved or window.findings for window, _, _ in shown)
+    if not shown or not (moved if asked is None else asked):
         return
     window, check, reference = max(shown, key=lambda each: (each[0].drift_share or 0.0, len(each[0].moved)))
     importance = dict(zip(reference.names, reference.importance.tolist(), strict=True))

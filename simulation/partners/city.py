@@ -37,7 +37,8 @@ class Counters:
 def share_city(world: World, reports: pl.DataFrame, folder: Folder) -> list[Fault]:
     """All files of the city."""
     counters = _counters(world, folder)
-    _share_places(world, folder)
+    if not world.timeline.shared_days:
+        _share_places(world, folder)  # a register is kept up late: a complex that opens is not in it yet
     faults = list(counters.faults)
     faults += _share_traffic(world, counters, folder)
     faults += _share_crowd(world, counters, folder)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 from pathlib import Path
 
 import numpy as np
@@ -17,14 +18,16 @@ from simulation.timeline import Timeline
 
 @dataclass(frozen=True)
 class Folder:
-    """Where one partner drops files."""
+    """Where one partner drops files. shared_days: before which everything was shared earlier."""
 
     path: Path
     partner: str
     seed: int
+    shared_days: int = 0
 
     def generator(self, purpose: str, part: int = 0) -> np.random.Generator:
-        return stream(self.seed, f"{self.partner}/{purpose}", part)
+        later = f" after day {self.shared_days}" if self.shared_days else ""
+        return stream(self.seed, f"{self.partner}/{purpose}{later}", part)
 
     def write(self, file: str, content: bytes) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -62,14 +65,17 @@ def monthly(frame: pl.DataFrame, timeline: Timeline, *, rows_per_hour: int) -> I
 
 
 def by_known_month(reports: pl.DataFrame, timeline: Timeline) -> Iterator[tuple[str, pl.DataFrame]]:
-    """Reports known by the last instant, by the Korean month in which they became known. Later ones nobody has yet."""
+    """Reports known by the last instant, by the Korean month in which they became known. Later ones nobody has yet,
+    and those known before the first instant were shared before, but for the first share: it has false alarms of the
+    day before."""
     last = int(timeline.last_instant.timestamp())
-    known = reports.filter(pl.col("known_s") <= last).with_columns(
+    fresh = pl.lit(not timeline.shared_days) | (pl.col("known_s") > int(timeline.first_instant.timestamp()))
+    known = reports.filter((pl.col("known_s") <= last) & fresh).with_columns(
         occurred=_korean("occurred_s"),
         known=_korean("known_s"),
     )
     for month, part in known.group_by(pl.col("known").str.slice(0, 7), maintain_order=True):
-        yield str(month[0]), part
+        yield timeline.label(date.fromisoformat(f"{month[0]}-28")), part
 
 
 def _korean(column: str) -> pl.Expr:

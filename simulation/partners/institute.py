@@ -21,7 +21,7 @@ def share_institute(world: World, folder: Folder) -> list[Fault]:
     """All files of the institute."""
     frame, faults = _levels(world, folder)
     gauges = len(world.city.gauges)
-    for number, (month, rows) in enumerate(world.timeline.months):
+    for number, (month, rows) in enumerate(world.timeline.months, start=world.timeline.months_shared):
         part = frame.slice(rows.start * gauges, (rows.stop - rows.start) * gauges)
         if number % 6 == 2 or len(world.timeline.months) == 1:
             late_rows = min(LATE_DAYS * 24 * gauges, part.height // 3)

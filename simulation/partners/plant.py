@@ -5,13 +5,18 @@ In one month the thermometers of one complex come in degrees Fahrenheit under a 
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import polars as pl
 
+from simulation.changes import Recalibration
 from simulation.faults import Fault, Sensors, wear_out
+from simulation.law import plants_standing
 from simulation.noise import Floats
 from simulation.partners.folder import Folder, by_known_month, cell_hours, monthly
 from simulation.textfiles import Shape
+from simulation.timeline import Timeline
 from simulation.world import World
 
 ENCODING = "cp949"
@@ -22,29 +27,41 @@ COLUMNS = {
     "vibration_mm_s": "진동(mm/s)",
     "process_temperature_c": "공정온도(℃)",
 }
+DECIMALS = {  # with which values are sent
+    "voc_ppb": 1,
+    "h2s_ppb": 2,
+    "process_pressure_bar": 2,
+    "vibration_mm_s": 2,
+    "process_temperature_c": 1,
+}
 HAZARD_WORDS = {"fire_explosion": "화재폭발", "chemical_release": "누출", "worker_injury": "산업재해"}
 
 
-def share_plant(world: World, reports: pl.DataFrame, folder: Folder) -> list[Fault]:
+def share_plant(
+    world: World, reports: pl.DataFrame, folder: Folder, *, recalibration: Recalibration | None = None
+) -> list[Fault]:
     """All files of the operator."""
     return [
-        *_share_process(world, folder),
+        *_share_process(world, folder, recalibration),
         *_share_incidents(world, reports.filter(pl.col("partner") == "plant"), folder),
     ]
 
 
-def _share_process(world: World, folder: Folder) -> list[Fault]:
+def _share_process(world: World, folder: Folder, recalibration: Recalibration | None) -> list[Fault]:
     ids = [world.city.cells[i].asset_id for i in world.city.plant_cells]
     keys = cell_hours(world.timeline, ids, world.timeline.korean_text(end=True))
     columns: dict[str, pl.Series] = {"측정일시": keys["time"], "설비구역": keys["asset"]}
     faults: list[Fault] = []
     for metric, true in measured(world, folder).items():
-        sensors = Sensors(folder.partner, "process", metric, tuple(ids), world.timeline.first_end, true)
+        read = _as_read(metric, true, world.timeline, recalibration)
+        sensors = Sensors(folder.partner, "process", metric, tuple(ids), world.timeline.first_end, read)
         seen, found = wear_out(
             sensors, months=[rows for _, rows in world.timeline.months], generator=folder.generator(metric)
         )
         faults += found
-        if metric == "process_temperature_c":
+        if recalibration and metric in recalibration.metrics:
+            faults.append(_recalibrated(sensors, recalibration, world.timeline))
+        if metric == "process_temperature_c" and not world.timeline.shared_days:
             seen, mixed = _mix_units(seen, sensors, world, folder)
             faults.append(mixed)
         columns[COLUMNS[metric]] = pl.Series(seen.ravel()).fill_nan(None).cast(pl.String).fill_null("-")
@@ -60,13 +77,29 @@ def measured(world: World, folder: Folder) -> dict[str, Floats]:
     shown, plants, process = world.timeline.shown, world.city.plant_cells, world.process
     noise = folder.generator("measuring").standard_normal((5, world.timeline.hours, plants.size), dtype=np.float32)
     noise = noise[:, shown]
-    return {
-        "voc_ppb": np.round(world.voc_ppb[shown][:, plants].astype(float) * np.exp(0.05 * noise[0]), 1),
-        "h2s_ppb": np.round(world.h2s_ppb[shown][:, plants].astype(float) * np.exp(0.06 * noise[1]), 2),
-        "process_pressure_bar": np.round(process.pressure_bar[shown] * (1 + 0.003 * noise[2]), 2),
-        "vibration_mm_s": np.round(np.maximum(process.vibration_mm_s[shown] + 0.08 * noise[3], 0.0), 2),
-        "process_temperature_c": np.round(process.temperature_c[shown] + 0.4 * noise[4], 1),
+    there = plants_standing(world.timeline, world.city)[shown][:, plants] > 0
+    true = {
+        "voc_ppb": world.voc_ppb[shown][:, plants].astype(float) * np.exp(0.05 * noise[0]),
+        "h2s_ppb": world.h2s_ppb[shown][:, plants].astype(float) * np.exp(0.06 * noise[1]),
+        "process_pressure_bar": process.pressure_bar[shown] * (1 + 0.003 * noise[2]),
+        "vibration_mm_s": np.maximum(process.vibration_mm_s[shown] + 0.08 * noise[3], 0.0),
+        "process_temperature_c": process.temperature_c[shown] + 0.4 * noise[4],
     }
+    return {metric: np.where(there, np.round(values, DECIMALS[metric]), np.nan) for metric, values in true.items()}
+
+
+def _as_read(metric: str, true: Floats, timeline: Timeline, recalibration: Recalibration | None) -> Floats:
+    """What the gauges show: since their recalibration, so many times as much."""
+    if recalibration is None or metric not in recalibration.metrics:
+        return true
+    since = timeline.row_of_day(recalibration.day) - timeline.shown.start
+    return np.concatenate([true[:since], np.round(true[since:] * recalibration.factor, DECIMALS[metric])])
+
+
+def _recalibrated(sensors: Sensors, recalibration: Recalibration, timeline: Timeline) -> Fault:
+    since = timeline.row_of_day(recalibration.day) - timeline.shown.start
+    told = sensors.fault("recalibrated", f"times {recalibration.factor:g}", 0, slice(since, len(sensors.values)))
+    return replace(told, asset_id=None)
 
 
 def _mix_units(seen: Floats, sensors: Sensors, world: World, folder: Folder) -> tuple[Floats, Fault]:

@@ -13,7 +13,7 @@ from simulation.noise import Floats
 from simulation.partners.folder import Folder
 from simulation.world import World
 
-LATE_DAYS = 3  # the last days of a late month
+LATE_DAYS = 3  # the last days of a late month; a month that is not over has not come to them
 LATE_BY = timedelta(days=7)
 FEED = "weather"
 
@@ -22,9 +22,9 @@ def share_university(world: World, folder: Folder) -> list[Fault]:
     """All files of the university."""
     frame, faults = _observations(world, folder)
     stations = len(world.city.stations)
-    for number, (month, rows) in enumerate(world.timeline.months):
+    for number, (month, rows) in enumerate(world.timeline.months, start=world.timeline.months_shared):
         part = frame.slice(rows.start * stations, (rows.stop - rows.start) * stations)
-        if number % 9 == 4:
+        if number % 9 == 4 and world.timeline.is_month_end(rows.stop):
             late_rows = min(LATE_DAYS * 24 * stations, part.height // 3)
             part, late = part.head(part.height - late_rows), part.tail(late_rows)
             faults += _share_late(late, world, folder, f"weather-{month}-part2.parquet")
@@ -42,7 +42,7 @@ def _observations(world: World, folder: Folder) -> tuple[pl.DataFrame, list[Faul
     columns: dict[str, pl.Series] = {}
     for metric, true in measured(world, folder).items():
         sensors = Sensors(folder.partner, FEED, metric, ids, timeline.first_end, true)
-        months = [rows for number, (_, rows) in enumerate(timeline.months) if number % 6 == 1]
+        months = [rows for number, (_, rows) in enumerate(timeline.months, timeline.months_shared) if number % 6 == 1]
         seen, found = wear_out(sensors, months=months, generator=folder.generator(metric))
         faults += found
         columns[metric] = pl.Series(seen.ravel()).fill_nan(None)

@@ -1,8 +1,8 @@
 """A town of 24 sites whose law of risk is known and changes one day: a pilot of YAML, and partners' files by the week.
 
-log odds of a leak in the next hour = -4.6 + 0.8 * gas now squared + 1.6 for an old site; since the change, for a new
-one. Too little gas is as bad as too much, so that a straight line cannot learn it. It gets warmer every day: a season,
-of which nothing comes.
+log odds of a leak in the next hour = -4.6 + 0.8 * gas now squared + 1.6 for an old site. Since the change it is so for
+a new one, or, where only the rate moves, 1.2 more for every site. Too little gas is as bad as too much, so that a
+straight line cannot learn it. It gets warmer every day: a season, of which nothing comes.
 """
 
 from __future__ import annotations
@@ -93,17 +93,20 @@ customProperties:
 
 @dataclass(frozen=True)
 class Town:
-    """What its partners share, below `home`."""
+    """What its partners share, below `home`. rate_alone: all leaks become more likely, and nothing else changes."""
 
     home: Path
+    rate_alone: bool = False
 
     def share(self, first_day: int, last_day: int) -> None:
         """Files of the days from `first_day` on and before `last_day`, as if they had come just now."""
         folder = self.home / "var" / "partners" / NAME
         hours, gas, old = _hours_of(first_day, last_day)
         day = hours // 24
-        age = np.where(day[:, None] >= CHANGED, ~old, old)
-        risk = 1 / (1 + np.exp(4.6 - 0.8 * np.minimum(gas**2, 4) - 1.6 * age))
+        changed = day[:, None] >= CHANGED
+        age = np.where(changed & (not self.rate_alone), ~old, old)
+        more = 1.2 * (changed & self.rate_alone)
+        risk = 1 / (1 + np.exp(4.6 - 0.8 * np.minimum(gas**2, 4) - 1.6 * age - more))
         leaks = np.random.default_rng(first_day).random(risk.shape) < risk
         warmth = 0.2 * day + 4 * np.sin(2 * np.pi * hours / 24)
         air = [
@@ -127,7 +130,7 @@ class Town:
         return [decision for decision in made if datetime.fromisoformat(decision["decided_at"]) >= end]
 
 
-def make_town(home: Path) -> Town:
+def make_town(home: Path, *, rate_alone: bool = False) -> Town:
     """The pilot's YAML and the files of the days until the first training."""
     pilot, folder = home / "pilots" / NAME, home / "var" / "partners" / NAME
     (pilot / "feeds").mkdir(parents=True)
@@ -138,14 +141,14 @@ def make_town(home: Path) -> Town:
         (pilot / "feeds" / f"{name}.odcs.yaml").write_text(_CONTRACT.format(name=name) + rest)
     rows = [f"s{site:02d},{'NESW'[site % 4]},{AGES[site // (SITES // 2)]}" for site in range(SITES)]
     _write(folder / "sites-000.csv", "site,district,age", rows)
-    town = Town(home)
+    town = Town(home, rate_alone)
     town.share(0, TRAINED)
     return town
 
 
 def with_town(prefect_yaml: str) -> str:
     """The deployments of Ulsan, and the town's: ingest and monitoring every few seconds once they are resumed, and the
-    training as it is declared for Ulsan."""
+    training as it is declared for Ulsan. Also an ingest, as often, of a pilot that there is not."""
     declared = yaml.safe_load(prefect_yaml)
     for entry in copy.deepcopy(declared["deployments"]):
         flow = entry["entrypoint"].split(".")[1]
@@ -154,6 +157,9 @@ def with_town(prefect_yaml: str) -> str:
             own |= {"schedules": [{"interval": 10}], "paused": True}
         if flow in ("ingest", "monitor", "train"):
             declared["deployments"].append(own)
+        if flow == "ingest":
+            lost = {"name": "lost-ingest", "parameters": {"pilot": "atlantis"}}
+            declared["deployments"].append(own | lost)
     return yaml.safe_dump(declared)
 
 

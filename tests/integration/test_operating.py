@@ -282,6 +282,34 @@ def test_the_operator_hears_of_a_failed_run_and_of_a_call(platform: Platform) ->
     assert "sensor voc-3 is stuck at 4.2 ppb" in [told["body"] for told in platform.heard]
 
 
+def test_the_operator_hears_at_once_of_a_scheduled_run_that_failed(platform: Platform) -> None:
+    """Prefect's own automations would tell up to 15 minutes later: they wait for the event of the run's first state,
+    which a scheduled run has none of."""
+    with platform.time_passes("ingest/lost-ingest"):
+        until(lambda: ended(platform, "ingest/lost-ingest"))
+        until(lambda: told(platform, "ingest atlantis ended as Failed"), within_seconds=5)
+
+
+def test_the_operator_hears_once_of_a_killed_run(platform: Platform) -> None:
+    before = {run["id"] for run in platform.runs("train/ulsan-weekly")}
+    platform.start("train/ulsan-weekly", pilot="ulsan")
+    (run,) = until(
+        lambda: [
+            run
+            for run in platform.runs("train/ulsan-weekly")
+            if run["id"] not in before and run["state_type"] == "RUNNING" and run["infrastructure_pid"]
+        ]
+    )
+    os.kill(int(run["infrastructure_pid"].rpartition(":")[2]), signal.SIGKILL)
+    until(lambda: told(platform, "train ulsan ended as Crashed"), within_seconds=30)
+    time.sleep(5)  # an automation would come later
+    assert told(platform, "train ulsan ended as Crashed") == 1
+
+
+def told(platform: Platform, words: str) -> int:
+    return sum(words in heard["subject"] for heard in platform.heard)
+
+
 def test_the_worker_logs_with_run_ids(platform: Platform, trained: Any) -> None:
     lines = (platform.home / "var" / "worker" / "server.log").read_text(encoding="utf-8").splitlines()
     records = [json.loads(line) for line in lines if line.startswith("{")]

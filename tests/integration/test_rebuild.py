@@ -10,11 +10,12 @@ import pytest
 from deltalake import DeltaTable
 
 from contracts.errors import BadSource
+from flows import judge_rows, load_material, load_settings, outputs_of
 from flows.records import append_records
-from flows.settings import load_settings
 from flows.stages import release, score
 from flows.stages.rebuild import rebuild
 from ingest.store import Store
+from models import RiskModel
 from models.registry import Tracking, champion_version, find_version, history, load_version
 from tests.integration.small_city import SHORT, copy_city, foresafe, make_champion
 
@@ -115,7 +116,10 @@ def test_a_champion_that_does_not_load_refuses_and_stays(city: Path) -> None:
     whole = booster.read_bytes()
     booster.write_bytes(whole[:1000])
     at = datetime(2027, 1, 1, tzinfo=UTC)
-    summary = release(load_settings(city, {}), "ulsan", "chemical_release", now=at)
+    settings, hazard = load_settings(city, {}), "chemical_release"
+    challenger = RiskModel.load(outputs_of(settings, "ulsan").model(hazard))
+    trial = judge_rows(challenger, load_material(settings, "ulsan", hazard))
+    summary = release(settings, "ulsan", hazard, trial=trial, now=at)
     forecasts = {found["hazard"]: found for found in score(load_settings(city, {}), "ulsan", now=at)["hazards"]}
     booster.write_bytes(whole)
     assert forecasts["chemical_release"]["model"] == "climatology", "the city is not left without a forecast"

@@ -61,7 +61,17 @@ def _rows(path: Path) -> list[str]:
 
 
 def test_public_names() -> None:
-    assert simulation.__all__ == ["SimulationSummary", "knowable_risk", "simulate", "true_risk"]
+    names = [
+        "Changes",
+        "Opening",
+        "Recalibration",
+        "SimulationSummary",
+        "go_on",
+        "knowable_risk",
+        "simulate",
+        "true_risk",
+    ]
+    assert simulation.__all__ == names
 
 
 def test_same_parameters_give_the_same_bytes(tmp_path: Path) -> None:

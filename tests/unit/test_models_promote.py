@@ -114,6 +114,43 @@ def test_one_lost_baseline_is_enough_to_refuse() -> None:
     assert refused_rules(decision) == {"log_loss", "brier"}
 
 
+AFTER = PromoteParams(sure_of="champion")
+HARDLY = sigmoid(log_odds(TRUTH) + RANDOM.normal(0, 0.02, len(TRUTH)))
+WORSE = contender(NOISY, "version 1")
+
+
+def test_after_a_change_it_is_enough_to_do_better_than_a_baseline() -> None:
+    """Or else a champion that is surely worse would stay in use, because a baseline that nobody uses is nearly as good
+    as the challenger."""
+    baselines = {"logistic_regression": HARDLY}
+    assert refused_rules(decide(contender(TRUTH), WORSE, baselines=baselines)) <= {"log_loss", "brier"}
+    assert decide(contender(TRUTH), WORSE, baselines=baselines, params=AFTER).kind == "promote"
+
+
+def test_after_a_change_a_baseline_that_does_better_refuses() -> None:
+    assert "not better" in decide(contender(HARDLY), WORSE, baselines={"a": TRUTH}, params=AFTER).reasons[0]
+
+
+def test_after_a_change_a_baseline_with_a_surely_better_brier_score_refuses() -> None:
+    bold = np.where(TRUTH < 0.05, TRUTH / 20, TRUTH)
+    shy = np.where(TRUTH > 0.2, 0.2, TRUTH)
+    champion = contender(FLAT, "version 1")
+    decision = decide(contender(shy), champion, baselines={"bold": bold}, params=AFTER)
+    assert refused_rules(decision) == {"brier"}
+    assert "surely worse" in decision.reasons[0]
+
+
+def test_after_a_change_the_champion_must_be_surely_beaten_all_the_same() -> None:
+    decision = decide(contender(TRUTH), contender(HARDLY, "version 1"), params=AFTER)
+    assert refused_rules(decision) <= {"log_loss", "brier"}
+    assert "against champion" in decision.reasons[0]
+
+
+def test_a_first_model_must_surely_beat_the_baselines_whatever_changed() -> None:
+    decision = decide(contender(TRUTH), baselines={"logistic_regression": HARDLY}, params=AFTER)
+    assert refused_rules(decision) <= {"log_loss", "brier"}
+
+
 def test_luck_on_a_few_days_is_not_enough() -> None:
     """One block carries the whole gain: the interval over blocks reaches above 0."""
     lucky = FLAT.copy()
@@ -204,6 +241,32 @@ def test_a_gain_on_incidents_that_only_one_partner_reports_refuses() -> None:
         contender(knowing), champion, judged=judged, params=params, baselines=baselines, surroundings=evidence
     )
     assert refused_rules(decision) == {"partner"}
+
+
+def test_a_gain_of_the_level_alone_is_carried_by_no_partner() -> None:
+    """A recalibration: brought to one level, both forecasts are alike, and the ratio of two noises says nothing."""
+    champion, nearly = contender(sigmoid(log_odds(TRUTH) - 0.4), "version 1"), sigmoid(1.005 * log_odds(TRUTH))
+    for silent in (without(TRUTH, nearly), without(nearly, TRUTH), without(NOISY, NOISY)):
+        assert decide(contender(nearly), champion, surroundings=silent).kind == "promote"
+    decision = decide(contender(nearly), champion, surroundings=without(FLAT, TRUTH))
+    assert refused_rules(decision) == {"partner"}
+
+
+def test_a_gain_that_rests_on_changed_readings_passes_if_their_silence_does_no_harm() -> None:
+    """A partner's sensors were recalibrated: what the challenger knows better is what they mean."""
+    champion = contender(NOISY, "version 1")
+    everywhere = np.ones(len(TRUTH), dtype=bool)
+    alike = sigmoid(log_odds(FLAT) + RANDOM.normal(0, 0.02, len(TRUTH)))
+
+    def judged(silent_challenger: FloatArray, silent_champion: FloatArray) -> Decision:
+        silent = {"plant": WithoutPartner(everywhere, silent_challenger, silent_champion)}
+        unreported = {"plant": WithoutPartner(everywhere, TRUTH, NOISY)}
+        return decide(contender(TRUTH), champion, surroundings=Surroundings(without=unreported, silent=silent))
+
+    assert judged(alike, FLAT).kind == "promote"
+    decision = judged(FLAT, TRUTH)
+    assert refused_rules(decision) == {"partner"}
+    assert "in the silence of plant: surely worse" in decision.reasons[0]
 
 
 def test_the_only_one_who_reports_is_not_left_out() -> None:

@@ -54,6 +54,17 @@ def test_evidence_must_last() -> None:
     assert "not lasting yet: 2 of 3 windows" in run([LEARN, LEARN])[-1].reasons[0]
 
 
+def test_looking_every_hour_makes_evidence_last_no_sooner() -> None:
+    """The windows of one day are nearly the same rows."""
+    hourly = [replace(LEARN, at=START + timedelta(hours=hour)) for hour in range(60)]
+    made: list[Decision] = []
+    for hour, window in enumerate(hourly):
+        made.append(decide_retrain(hourly[: hour + 1], subject=NAME, earlier=made, params=PARAMS, at=window.at))
+    (first, *_) = [decision for decision in made if decision.kind == "retrain"]
+    assert timedelta(days=1, hours=20) < first.decided_at - START < timedelta(days=2, hours=4)
+    assert len(first.inputs["windows"]) == 3
+
+
 def test_a_gap_of_two_windows_is_bridged_and_three_are_not() -> None:
     assert run([LEARN, QUIET, LEARN, QUIET, LEARN])[-1].kind == "retrain"
     assert run([LEARN, LEARN, QUIET, QUIET, QUIET, LEARN])[-1].kind == "nothing"

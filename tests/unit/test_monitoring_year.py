@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from benchmarks.monitoring import Changed, Quiet, Size, summary, table
 from benchmarks.monitoring_year.changes import Change, evidence_hours
+from benchmarks.monitoring_year.outcome import Changed, Outcome, Quiet, side_by_side, table, worst_of
 from benchmarks.monitoring_year.scores import Named, Truth, calls_per_month, counted, median_delay, named, total_loss
 from benchmarks.monitoring_year.watch import Watched
 from contracts.results import Decision
@@ -134,12 +134,15 @@ def test_a_law_that_did_not_change_is_never_sure() -> None:
     assert evidence_hours(random.random(old.shape) < old, old, 2 * old, standard_errors=4.0) is None
 
 
-def test_the_summary_has_the_promised_keys_and_counts() -> None:
-    quiet = Quiet(1, 0, ("a", "b"), 104)
-    found = (Named(SWAP, NOON + timedelta(days=1), "", ()), Named(LAW, None, "", ()))
+def outcome(seed: int, *, calls: int = 2, found: bool = False) -> Outcome:
+    law = Named(LAW, NOON + timedelta(days=9) if found else None, "", ())
+    named_so = (Named(SWAP, NOON + timedelta(days=1), "", ()), law)
     losses = {"ours": 103.0, "oracle": 100.0, "never": 110.0, "truth": 90.0}
-    changed = Changed(found, 3, 1, 2, 8, 4, 100, losses)
-    assert json.loads(json.dumps(summary(quiet, changed, Size()))) == {
+    return Outcome(seed, 365, Quiet(1, 0, ("why",) * calls, 104), Changed(named_so, 3, 1, 2, 8, 4, 100, losses))
+
+
+def test_the_summary_has_the_promised_keys_and_counts() -> None:
+    assert json.loads(json.dumps(outcome(1).numbers)) == {
         "needless_retrainings": 1,
         "false_calls_per_month": 0.17,
         "changes_detected": 1,
@@ -148,6 +151,18 @@ def test_the_summary_has_the_promised_keys_and_counts() -> None:
         "retrainings": 3,
         "naive_retrainings": 100,
     }
-    lines = table(quiet, changed).splitlines()
+    lines = table(outcome(1)).splitlines()
     assert lines[1].split()[-2:] == ["d", "unit_change"]
     assert "never" in lines[2]
+
+
+def test_of_several_seeds_each_number_is_the_worst() -> None:
+    three = (outcome(1), outcome(2, calls=24), outcome(3, found=True))
+    worst = worst_of(three)
+    assert worst["false_calls_per_month"] == 2.0
+    assert worst["changes_detected"] == 1
+    assert worst["median_delay_days"] == np.inf
+    lines = side_by_side(three).splitlines()
+    assert lines[2].split()[-3:] == ["never", "1.0", "d"]
+    assert [line.split()[0] for line in lines[-5:]] == ["1", "2", "3", "worst", "median"]
+    assert lines[-5].split()[-5:] == ["2", "of", "4", "35.0", "%"]

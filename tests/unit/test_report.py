@@ -14,7 +14,7 @@ import pytest
 
 from contracts.pilot import FeatureChoice, Hazard, Metric, Pilot
 from contracts.results import Decision, Estimate, Evaluation, QualityReport, ReliabilityBin, RuleCount
-from reporting import ReportInputs, SkillRow, combined_risk, geojson, render_report
+from reporting import Changed, ReportInputs, SkillRow, combined_risk, geojson, render_report
 from tests.synthetic_risk import walk_worth
 
 AS_OF = datetime(2027, 12, 30, 15, tzinfo=UTC)  # the 31st, 00:00 in Ulsan
@@ -107,6 +107,32 @@ def test_the_page_works_offline_and_escapes_what_partners_sent(inputs: ReportInp
     assert not re.search(r"""(src|href)=["']?(https?:)?//""", page)
     assert "<script>" not in page.replace("<script>\nfor", "")
     assert "9 h late &lt;script&gt;" in page
+
+
+def test_the_page_tells_what_changed_and_what_a_new_model_recovered(inputs: ReportInputs) -> None:
+    row = {
+        "when": "2028-06-22",
+        "model": "ulsan-chemical_release",
+        "decision": "recalibrate",
+        "reasons": "gas moved\nso <b>did</b>",
+    }
+    before = {"when": "before the change", "days": 120, "incidents": 138, "climatology": 0.0063, "true risk": 0.005}
+    before |= {"new model": None, "new share": None}
+    after = {**before, "when": "after it, rows that neither saw", "new model": 0.0056, "new share": 0.54}
+    stretches = [{**each, "old model": 0.0059, "old share": share} for each, share in ((before, 0.68), (after, -0.21))]
+    changed = Changed([row], ["released as version 2"], {"chemical_release": stretches}, "../drift.html")
+    page = render_report(replace(inputs, changed=changed))
+    for words in (
+        "so &lt;b&gt;did",
+        "released as version 2",
+        "before: old model",
+        "after: new model",
+        "+0.540",
+        "-0.210",
+    ):
+        assert words in page
+    assert 'href="../drift.html"' in page
+    assert "What changed" not in render_report(inputs)
 
 
 def test_the_page_shows_local_time_korean_names_and_every_number(inputs: ReportInputs) -> None:

@@ -106,6 +106,15 @@ def test_no_fold_begins_that_would_end_too_late(tmp_path: Path) -> None:
     assert all(len(tried.fold_log_loss) < 2 for tried in seen if tried.end == "stopped")
 
 
+def test_a_trial_too_heavy_to_begin_makes_room_for_a_lighter_one(tmp_path: Path) -> None:
+    """With a share of .1 in force, a trial on all rows is taken to cost ten times as much."""
+    tuned, seen = run(tmp_path, 30, replace(task(), base=BASE.model_copy(update={"negative_share": 0.1})))
+    not_begun = [place for place, tried in enumerate(seen) if not tried.fold_log_loss]
+    assert not_begun
+    assert any(tried.fold_log_loss for tried in seen[not_begun[0] :])
+    assert all(tried.fold_log_loss for tried in tuned.tried)
+
+
 def test_too_short_a_time_says_so(tmp_path: Path) -> None:
     with pytest.raises(ForesafeError, match=r"before 2 folds were judged.*do: give more --minutes"):
         run(tmp_path, 3)
