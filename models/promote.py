@@ -178,12 +178,11 @@ def _beats(rival: str, difference: Mapping[str, Estimate]) -> Iterator[Rule]:
 
 
 def _matches(rival: str, difference: Mapping[str, Estimate]) -> Iterator[Rule]:
-    """Better, but not surely: the champion, which must be surely beaten, would go on if this refused."""
-    loss, brier = difference["log_loss"], difference["brier"]
-    found = f"log loss {loss.value:+.5f} [{loss.low:+.5f}, {loss.high:+.5f}] against {rival}"
-    yield Rule("log_loss", loss.value < 0, found if loss.value < 0 else f"{found}: not better")
-    found = f"Brier score {brier.value:+.6f} [{brier.low:+.6f}, {brier.high:+.6f}] against {rival}"
-    yield Rule("brier", brier.low <= 0, found if brier.low <= 0 else f"{found}: surely worse")
+    """Not surely worse: the champion, which must be surely beaten, would go on if this refused."""
+    for name, words, digits in (("log_loss", "log loss", 5), ("brier", "Brier score", 6)):
+        score = difference[name]
+        found = f"{words} {score.value:+.{digits}f} [{score.low:+.{digits}f}, {score.high:+.{digits}f}] against {rival}"
+        yield Rule(name, score.low <= 0, found if score.low <= 0 else f"{found}: surely worse")
 
 
 def _no_district_pays(districts: Mapping[str, Estimate], rival: str, params: PromoteParams) -> Rule:

@@ -119,16 +119,22 @@ HARDLY = sigmoid(log_odds(TRUTH) + RANDOM.normal(0, 0.02, len(TRUTH)))
 WORSE = contender(NOISY, "version 1")
 
 
-def test_after_a_change_it_is_enough_to_do_better_than_a_baseline() -> None:
+def test_after_a_change_it_is_enough_to_be_as_good_as_a_baseline() -> None:
     """Or else a champion that is surely worse would stay in use, because a baseline that nobody uses is nearly as good
     as the challenger."""
     baselines = {"logistic_regression": HARDLY}
     assert refused_rules(decide(contender(TRUTH), WORSE, baselines=baselines)) <= {"log_loss", "brier"}
     assert decide(contender(TRUTH), WORSE, baselines=baselines, params=AFTER).kind == "promote"
+    assert decide(contender(HARDLY), WORSE, baselines={"a": TRUTH}, params=AFTER).kind == "promote", (
+        "nor by a hair worse"
+    )
 
 
-def test_after_a_change_a_baseline_that_does_better_refuses() -> None:
-    assert "not better" in decide(contender(HARDLY), WORSE, baselines={"a": TRUTH}, params=AFTER).reasons[0]
+def test_after_a_change_a_baseline_that_is_surely_better_refuses() -> None:
+    between = contender(sigmoid(log_odds(TRUTH) + RANDOM.normal(0, 0.35, len(TRUTH))))
+    decision = decide(between, contender(FLAT, "version 1"), baselines={"a": TRUTH}, params=AFTER)
+    assert "log_loss" in refused_rules(decision)
+    assert all("against baseline a: surely worse" in reason for reason in decision.reasons)
 
 
 def test_after_a_change_a_baseline_with_a_surely_better_brier_score_refuses() -> None:
