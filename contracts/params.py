@@ -149,8 +149,8 @@ class PromoteParams(Frozen):
 
     max_district_loss: how much higher a district's log loss may be than the champion's, as a share of it.
     max_partner_share: how much of the gain one partner's data may carry or hide; 1 is the whole gain.
-    sure_of: whom it must surely beat. Where the champion alone, it must not be surely worse than a baseline, by log loss
-    or Brier score; without a champion that asks for all.
+    sure_of: whom it must surely beat. Where the champion alone, it must not be surely worse than a baseline by log
+    loss or Brier score; without a champion that asks for all.
     """
 
     max_ece: float = Field(default=0.02, gt=0)
