@@ -287,7 +287,7 @@ def test_the_operator_hears_at_once_of_a_scheduled_run_that_failed(platform: Pla
     which a scheduled run has none of."""
     with platform.time_passes("ingest/lost-ingest"):
         until(lambda: ended(platform, "ingest/lost-ingest"))
-        until(lambda: told(platform, "ingest atlantis ended as Failed"), within_seconds=5)
+        until(lambda: told(platform, "ingest atlantis ended as Failed"), within_seconds=60)
 
 
 def test_the_operator_hears_once_of_a_killed_run(platform: Platform) -> None:
