@@ -34,8 +34,8 @@ class Freshness:
 
     def late(self, at: datetime) -> bool:
         """Silent for longer than PATIENCE times its usual gap."""
-        silent = self.silent_hours(at)
-        return self.usual_hours is not None and silent is not None and silent > PATIENCE * self.usual_hours
+        silent, usual = self.silent_hours(at), self.usual_hours
+        return bool(silent and usual and silent > PATIENCE * usual)
 
 
 def freshness(folder: Path) -> Mapping[str, Freshness]:

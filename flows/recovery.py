@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import polars as pl
 
-from contracts.results import FloatArray, IntArray, instant_of
+from contracts.results import InstantArray, IntArray, instant_of
 from flows.asked import Asked
 from flows.attainable import attainable, true_risk
 from flows.material import Material, load_material
@@ -79,5 +79,5 @@ def _stretch(
     }
 
 
-def _days(when: FloatArray) -> int:
+def _days(when: InstantArray) -> int:
     return round(float((when.max() - when.min()) / np.timedelta64(1, "D")))

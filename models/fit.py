@@ -79,7 +79,6 @@ def fit_risk_model(
     as_of = features.spine.as_of
     days = float((as_of[rows].max() - as_of[rows].min()) / HOUR) / DAY_HOURS + 1 / DAY_HOURS
     fitted_until = as_of[rows].max() + labels.horizon_hours * HOUR
-    total = max(float(ensemble.importance.sum()), 1e-12)
     model = RiskModel(
         hazard=labels.hazard,
         horizon_hours=labels.horizon_hours,
@@ -107,8 +106,13 @@ def fit_risk_model(
             "lightgbm": lgb.__version__,
         },
     )
-    shares = {name: float(gain / total) for name, gain in zip(features.names, ensemble.importance, strict=True)}
-    return Fitted(model, ensemble.trees, ensemble.stopped_early, ensemble.unused, shares)
+    return Fitted(model, ensemble.trees, ensemble.stopped_early, ensemble.unused, _shares(ensemble, features.names))
+
+
+def _shares(ensemble: Ensemble, names: Sequence[str]) -> dict[str, float]:
+    """Feature -> its share of the total gain."""
+    total = max(float(ensemble.importance.sum()), 1e-12)
+    return {name: float(gain / total) for name, gain in zip(names, ensemble.importance, strict=True)}
 
 
 def _unseen_scores(
