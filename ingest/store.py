@@ -193,7 +193,10 @@ class Store:
         if delta is not None:
             return delta
         (self.root / table).mkdir(parents=True, exist_ok=True)
-        return DeltaTable.create(self.root / table, schema=_arrow_schema(SPECS[table]), mode="ignore")
+        try:
+            return DeltaTable.create(self.root / table, schema=_arrow_schema(SPECS[table]), mode="ignore")
+        except CommitFailedError:  # another writer made it between our look and our commit
+            return DeltaTable(self.root / table)
 
     def _write(self, table: str, frame: pl.DataFrame) -> str:
         """A Parquet file with page checksums, whole before Delta names it; a killed write leaves only an orphan."""

@@ -32,6 +32,18 @@ def test_concurrent_writers_lose_nothing_and_double_nothing(tmp_path: Path) -> N
     assert Store(tmp_path).read("readings").height == 30
 
 
+def test_of_writers_who_are_all_the_first_none_fails(tmp_path: Path) -> None:
+    names = ("b1", "b2", "b3", "b4")
+    with ThreadPoolExecutor(4) as pool:
+        for k in range(20):  # now and then two of them make the table in the same instant
+
+            def write(name: str, store: Store = Store(tmp_path / str(k))) -> bool:
+                return store.commit("readings", rows(name), batches=[name], at=AT)
+
+            assert all(pool.map(write, names))
+            assert Store(tmp_path / str(k)).read("readings").height == 12
+
+
 def test_of_several_batches_only_the_new_are_written(tmp_path: Path) -> None:
     store = Store(tmp_path)
     store.commit("readings", rows("b1"), batches=["b1"], at=AT)
