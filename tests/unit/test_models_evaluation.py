@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 import numpy as np
@@ -112,8 +113,7 @@ def test_metrics_are_flat_numbers() -> None:
 
 
 def test_a_city_of_four_months_takes_less_than_two_seconds() -> None:
-    import time
-
+    """In processor time, which other work on the machine changes little."""
     many = 60 * 24 * 120
     random = np.random.default_rng(0)
     truth = random.beta(0.5, 20, many)
@@ -122,9 +122,9 @@ def test_a_city_of_four_months_takes_less_than_two_seconds() -> None:
         occurred=random.random(many) < truth,
         as_of=np.datetime64("2026-01-01", "us") + np.repeat(np.arange(many // 60), 60) * HOUR,
     )
-    start = time.perf_counter()
+    start = time.process_time()
     evaluate(np.clip(truth, 1e-6, 0.99), judged, baselines={}, params=EvaluateParams())
-    assert time.perf_counter() - start < 2.0
+    assert time.process_time() - start < 2.0
 
 
 def test_refusals() -> None:
