@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import os
+import json
 import signal
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
 
 import polars as pl
@@ -14,34 +15,43 @@ import pytest
 from ingest import Store, outstanding
 from tests.made_up import CELLS, City, make_city
 
-# dies right before or right after the nth call of one step of a commit
+ROOT = Path(__file__).parents[2]
+# Each line of input names a city and a step of a commit: a fork of this process ingests there, and dies right before or
+# right after the nth call of the step. A fork an attempt, so that the imports are paid once.
 _RUN = """
-import os, signal, sys
+import json, os, signal, sys
 from pathlib import Path
-sys.path.insert(0, {repository!r})
-from ingest import batches, intake, quality, store
+import great_expectations, pint  # or else each fork imports them when it needs them
+from ingest import batches, quality, store, validate
 from tests.made_up import City
 
-step, when, nth = {step!r}, {when!r}, {nth}
-calls = 0
-owner, name = {{"write": (store.Store, "_write"), "add": (store.Store, "_add"), "keep": (quality, "keep")}}[step]
-whole = getattr(owner, name)
+def attempt(root, step, when, fatal):
+    owner, name = {"write": (store.Store, "_write"), "add": (store.Store, "_add"), "keep": (quality, "keep")}[step]
+    whole = getattr(owner, name)
+    calls = 0
 
-def dying(*args, **kwargs):
-    global calls
-    calls += 1
-    if calls == nth and when == "before":
-        os.kill(os.getpid(), signal.SIGKILL)
-    out = whole(*args, **kwargs)
-    if calls == nth and when == "after":
-        os.kill(os.getpid(), signal.SIGKILL)
-    return out
+    def dying(*args, **kwargs):
+        nonlocal calls
+        calls += 1
+        if calls == fatal and when == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        out = whole(*args, **kwargs)
+        if calls == fatal and when == "after":
+            os.kill(os.getpid(), signal.SIGKILL)
+        return out
 
-setattr(owner, name, dying)
-batches._GROUP_ROWS = 30
-city = City(Path({root!r}))
-city.ingest("cells")
-city.ingest("weather")
+    setattr(owner, name, dying)
+    batches._GROUP_ROWS = 30
+    city = City(Path(root))
+    city.ingest("cells")
+    city.ingest("weather")
+
+for line in sys.stdin:
+    child = os.fork()
+    if not child:
+        attempt(*json.loads(line))
+        os._exit(0)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
 """
 
 POINTS = [
@@ -77,17 +87,23 @@ def undisturbed(tmp_path_factory: pytest.TempPathFactory) -> list[pl.DataFrame]:
     return contents(city.store)
 
 
+@pytest.fixture(scope="module")
+def mortal() -> Iterator[subprocess.Popen[str]]:
+    pipe = subprocess.PIPE
+    with subprocess.Popen([sys.executable, "-c", _RUN], stdin=pipe, stdout=pipe, text=True, cwd=ROOT) as child:
+        yield child
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("step", "when", "nth"), POINTS)
 def test_killed_and_run_again_is_the_same(
-    tmp_path: Path, undisturbed: list[pl.DataFrame], step: str, when: str, nth: int
+    tmp_path: Path, undisturbed: list[pl.DataFrame], mortal: subprocess.Popen[str], step: str, when: str, nth: int
 ) -> None:
+    assert mortal.stdin is not None
+    assert mortal.stdout is not None
     city = filled(tmp_path)
-    repository = str(Path(__file__).resolve().parents[2])
-    code = _RUN.format(repository=repository, root=str(tmp_path), step=step, when=when, nth=nth)
-    environment = {k: v for k, v in os.environ.items() if k != "PYTHONDONTWRITEBYTECODE"}
-    killed = subprocess.run([sys.executable, "-c", code], capture_output=True, env=environment, check=False)
-    assert killed.returncode == -signal.SIGKILL, killed.stderr.decode()
+    print(json.dumps([str(tmp_path), step, when, nth]), file=mortal.stdin, flush=True)
+    assert mortal.stdout.readline().strip() == str(-signal.SIGKILL)
     city.ingest("cells")
     city.ingest("weather")
     for mine, wanted in zip(contents(city.store), undisturbed, strict=True):

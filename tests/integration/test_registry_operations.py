@@ -15,6 +15,7 @@ import pytest
 
 from contracts.errors import BadSource, NotFound
 from contracts.results import Decision, Features
+from models import RiskModel
 from models.registry import (
     FreshProcess,
     Tracking,
@@ -59,8 +60,14 @@ def decided(kind: str, at: datetime, *reasons: str) -> Decision:
 def published(tracking: Tracking, at: datetime, *, seed: int = 0) -> Version:
     """Versions differ in what they are made of, or else one file would stand for all."""
     model = replace(walk().fitted.model, provenance={"seed": seed})
-    run_id = new_run(tracking)
-    return publish(tracking, model, name=NAME, run_id=run_id, golden=golden(), card="", entry={}, at=at)
+    return publish_run(tracking, new_run(tracking), model, at)
+
+
+def publish_run(tracking: Tracking, run_id: str, model: RiskModel, at: datetime) -> Version:
+    """Not judged in a fresh process, which takes seconds and leaves nothing: test_models_registry.py is about that."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("models.registry.publishing._check_in_fresh_process", lambda *_, **__: None)
+        return publish(tracking, model, name=NAME, run_id=run_id, golden=golden(), card="", entry={}, at=at)
 
 
 def released(tracking: Tracking, at: datetime, *, seed: int = 0) -> Version:
@@ -136,10 +143,7 @@ def test_a_version_that_scores_otherwise_now_is_not_gone_back_to(tracking: Track
 @pytest.mark.slow
 def test_publishing_a_run_twice_makes_one_version(tracking: Tracking) -> None:
     run_id = new_run(tracking)
-    again = [
-        publish(tracking, walk().fitted.model, name=NAME, run_id=run_id, golden=golden(), card="", entry={}, at=day(d))
-        for d in (1, 2)
-    ]
+    again = [publish_run(tracking, run_id, walk().fitted.model, day(d)) for d in (1, 2)]
     assert again[0] == again[1]
     assert len(all_versions(tracking, NAME)) == 1
 
@@ -172,14 +176,16 @@ def test_an_alias_that_was_moved_by_hand_is_pointed_out(tracking: Tracking) -> N
 
 
 # Publishes a version of one run and releases it; dies by kill -9 right before the step that a line of input names.
-# A fork an attempt, so that the imports are paid once. The steps are MLflow's own calls, wrapped here and only here.
+# A fork an attempt, so that the imports are paid once; a fresh process, which leaves nothing behind, only where it is
+# the step in question or nothing is. The steps are MLflow's own calls, wrapped here and only here.
 RELEASE = """
 import json, os, signal, sys
 from datetime import datetime, timedelta
 from pathlib import Path
 import mlflow, numpy as np
+import mlflow.store.model_registry.sqlalchemy_store, mlflow.store.tracking.sqlalchemy_store  # or else in every fork
 from contracts.results import Decision, Features, Spine
-from models.registry import Tracking, publish, release
+from models.registry import Tracking, publish, publishing, release
 from models.registry.fresh import FreshProcess
 from models.risk_model import RiskModel
 
@@ -210,6 +216,8 @@ def attempt(fatal, at):
     dying_before(client, "log_text", fatal, lambda *_: "upload decision")
     dying_before(client, "set_model_version_tag", fatal, tag)
     dying_before(client, "set_registered_model_alias", fatal, lambda name, alias, version: "alias " + alias)
+    if fatal not in ("fresh process", "none"):
+        publishing._check_in_fresh_process = lambda *_, **__: None
     tracking = Tracking(uri)
     made = publish(tracking, model, name=name, run_id=run_id, golden=golden, card="", entry={}, at=at)
     release(tracking, made, Decision("promote", name, ("better",), at))
