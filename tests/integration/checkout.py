@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -59,6 +60,7 @@ def small_checkout(folder: Path, *, hazards: tuple[str, ...] = ()) -> Checkout:
     hazards: those to train; by default also flood, which so short a city cannot train and the commands must survive.
     """
     subprocess.run(["git", "clone", "--quiet", str(PROJECT), str(folder)], check=True)
+    _compiled_already(folder)
     path = folder / "params.yaml"
     params = yaml.safe_load(path.read_text(encoding="utf-8"))
     merged = {section: {**keys, **SMALL.get(section, {})} for section, keys in params.items()}
@@ -66,6 +68,20 @@ def small_checkout(folder: Path, *, hazards: tuple[str, ...] = ()) -> Checkout:
         merged["train"]["hazards"] = list(hazards)
     path.write_text(yaml.safe_dump(merged), encoding="utf-8")
     return Checkout(folder)
+
+
+def _compiled_already(folder: Path) -> None:
+    """Numba keeps what it compiled beside the source, good for a file of that time and size: once for all clones."""
+    kernels = Path("features", "kernels")
+    for copy in (folder / kernels).glob("*.py"):
+        source = PROJECT / kernels / copy.name
+        if source.is_file() and source.read_bytes() == copy.read_bytes():
+            shutil.copystat(source, copy)
+    compiled = folder / kernels / "__pycache__"
+    compiled.mkdir(exist_ok=True)
+    for kind in ("*.nbi", "*.nbc"):  # an index names machine code that was there before it
+        for file in (PROJECT / kernels / "__pycache__").glob(kind):
+            shutil.copy(file, compiled)
 
 
 def environment(variables: dict[str, str]) -> dict[str, str]:
