@@ -41,7 +41,7 @@ $(READY): requirements.lock pyproject.toml
 demo: $(READY)
 	@$(BIN)/foresafe demo
 
-# A file's tests share one worker, and so the cities and servers made for them: tests/conftest.py. Long files come first.
+# A file's tests share one worker; long files come first: tests/conftest.py.
 test: check
 	@$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
 

@@ -1,36 +1,34 @@
-"""Shared by all tests: where the real data sets are, and which files go to one worker."""
+"""Shared by all tests: where the real data sets are, and which files come first."""
 
 from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
 
 import pytest
 
-if TYPE_CHECKING:
-    from xdist.scheduler import LoadFileScheduling
+# They take a minute or more. The longest comes first, so that no worker is left alone with it at the end; and of two
+# that share a city (tests/integration/conftest.py), one long before the other, which need not wait for it then.
+LONG = (
+    "test_operating.py",
+    "test_conductors.py",
+    "test_second_act.py",
+    "test_rebuild.py",
+    "test_real_pilots_train.py",
+    "test_registry_operations.py",
+    "test_monitor.py",
+    "test_tune_and_backtest.py",
+    "test_dask.py",
+    "test_backfill.py",
+    "test_production.py",
+    "test_recalibrated.py",
+    "test_notebooks.py",
+)
 
-TOGETHER = {  # files that share what takes long to make: see tests/integration/conftest.py
-    "test_monitor.py": "small city",
-    "test_notebooks.py": "small city",
-    "test_rebuild.py": "short city",
-    "test_tune_and_backtest.py": "short city",
-}
 
-
-@pytest.hookimpl(optionalhook=True)
-def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> LoadFileScheduling:
-    """A file's tests go to one worker, and so do the files of one group, whatever `--dist` says. (xdist's own groups
-    put nothing together with pytest 9.2: pytest-dev/pytest-xdist#1386.)"""
-    from xdist.scheduler import LoadFileScheduling
-
-    class Together(LoadFileScheduling):
-        def _split_scope(self, nodeid: str) -> str:
-            file = super()._split_scope(nodeid)
-            return TOGETHER.get(Path(file).name, file)
-
-    return Together(config, log)
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    rank = {name: number for number, name in enumerate(LONG)}
+    items.sort(key=lambda item: rank.get(item.path.name, len(LONG)))
 
 
 def shared_folder() -> Path:

@@ -1,13 +1,18 @@
-"""Cities and an empty registry that several files share, made once: a file that changes one changes a copy."""
+"""Cities and an empty registry that several files share: a file that changes one changes a copy."""
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
 from mlflow import MlflowClient
 
+from flows.keeper import take
 from models.registry import Tracking
 from tests.integration.small_city import PARAMS, SHORT, make_small_city
 
@@ -15,16 +20,31 @@ QUICK_MONITOR = "monitor: {min_reference_days: 10, season_days: 60, min_ripe_inc
 OWN_PARAMETERS = "seeds: [1]\n  per_hazard: {chemical_release: {num_leaves: 9, min_incidents: 8}}"
 
 
+def made_once(factory: pytest.TempPathFactory, name: str, make: Callable[[Path], object]) -> Path:
+    """A folder of all workers' own, filled by the first that needs it, for which the others wait."""
+    base = factory.getbasetemp()
+    folder = (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / name
+    made = folder.with_suffix(".made")
+    lock = take(folder.with_suffix(".lock"), fcntl.LOCK_EX)
+    assert lock is not None
+    with lock:
+        if not made.exists():
+            make(folder)
+            made.touch()
+    return folder
+
+
 @pytest.fixture(scope="session")
 def small_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """250 days, and a window of monitoring that needs little."""
-    return make_small_city(tmp_path_factory.mktemp("city"), params=PARAMS + QUICK_MONITOR)
+    return made_once(tmp_path_factory, "small-city", partial(make_small_city, params=PARAMS + QUICK_MONITOR))
 
 
 @pytest.fixture(scope="session")
 def short_city(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """130 days, and a hazard with parameters of its own."""
-    return make_small_city(tmp_path_factory.mktemp("city"), params=SHORT.replace("seeds: [1]", OWN_PARAMETERS))
+    own = SHORT.replace("seeds: [1]", OWN_PARAMETERS)
+    return made_once(tmp_path_factory, "short-city", partial(make_small_city, params=own))
 
 
 @pytest.fixture(scope="session")

@@ -23,8 +23,8 @@ MODEL = "ulsan-chemical_release"
 
 
 @pytest.fixture(scope="module")
-def city(small_city: Path) -> Path:
-    return small_city
+def city(small_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_city(small_city, tmp_path_factory.mktemp("monitor") / "city")
 
 
 def records(home: Path, name: str) -> list[dict[str, Any]]:

@@ -13,7 +13,7 @@ import nbformat
 import pytest
 from nbclient import NotebookClient
 
-from tests.integration.small_city import ROOT, environment
+from tests.integration.small_city import ROOT, copy_city, environment
 
 NOTEBOOKS = sorted((ROOT / "notebooks").glob("*.ipynb"))
 ROOMS = ("contracts", "ingest", "features", "models", "monitoring", "flows", "simulation", "reporting")
@@ -21,9 +21,10 @@ each = pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)
 
 
 @pytest.fixture(scope="module")
-def city(small_city: Path) -> Path:
-    shutil.copytree(ROOT / "notebooks", small_city / "notebooks")
-    return small_city
+def city(small_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    home = copy_city(small_city, tmp_path_factory.mktemp("notebooks") / "city")
+    shutil.copytree(ROOT / "notebooks", home / "notebooks")
+    return home
 
 
 def trees(path: Path) -> Iterator[ast.Module]:

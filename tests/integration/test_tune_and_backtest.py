@@ -10,15 +10,15 @@ import pytest
 import yaml
 
 from models.registry import Tracking, find_version, read_entry
-from tests.integration.small_city import foresafe
+from tests.integration.small_city import copy_city, foresafe
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900)]
 HAZARD, MODEL = "chemical_release", "ulsan-chemical_release"
 
 
 @pytest.fixture(scope="module")
-def city(short_city: Path) -> Path:
-    return short_city
+def city(short_city: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return copy_city(short_city, tmp_path_factory.mktemp("tune") / "city")
 
 
 def tracking(home: Path) -> Tracking:
