@@ -16,15 +16,19 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 # The looks are days without a sensor fault, of which the partners have many: those come first, and hold all else back.
 STORY = """
 from flows.second_act import Story, play
+from flows.server import Use
+from flows.services import prefect_service
 from flows.settings import load_settings
 from simulation import Opening, Recalibration
 
-play(load_settings(), "ulsan", Story(
+settings, story = load_settings(), Story(
     days=44,
     opening=Opening("8730c1223ffffff", plants=12, day=14),
     recalibration=Recalibration(("voc_ppb", "h2s_ppb"), factor=4.0, day=14),
     looks=(16, 42, 43, 44),
-))
+)
+with Use(prefect_service(settings)):  # one for all, as in the demo
+    play(settings, "ulsan", story)
 """
 
 
