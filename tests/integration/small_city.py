@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import io
 import os
 import shutil
 import sqlite3
 import subprocess
 import sys
-from contextlib import closing
+from contextlib import chdir, closing, redirect_stderr, redirect_stdout
 from datetime import UTC, datetime
 from pathlib import Path
+from unittest.mock import patch
+
+from flows.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
 PARAMS = """
@@ -40,7 +44,27 @@ def environment(**extra: str) -> dict[str, str]:
 
 
 def foresafe(*arguments: str, home: Path, **extra: str) -> subprocess.CompletedProcess[str]:
-    """The command line in the project folder `home`."""
+    """The command line in the project folder `home`, in this process: alone, each command imports for seconds.
+
+    Not for what goes through Prefect, which keeps the settings that it was imported with.
+    """
+    out, err, code = io.StringIO(), io.StringIO(), 0
+    with (
+        patch.dict(os.environ, environment(**extra), clear=True),
+        patch.object(sys, "argv", ["foresafe", *arguments]),
+        chdir(home),
+        redirect_stdout(out),
+        redirect_stderr(err),
+    ):
+        try:
+            main()
+        except SystemExit as ended:
+            code = int(ended.code or 0)
+    return subprocess.CompletedProcess(arguments, code, out.getvalue(), err.getvalue())
+
+
+def foresafe_alone(*arguments: str, home: Path, **extra: str) -> subprocess.CompletedProcess[str]:
+    """The same in a process of its own."""
     command = [sys.executable, "-m", "flows.cli", *arguments]
     return subprocess.run(
         command, cwd=home, env=environment(**extra), capture_output=True, text=True, check=False, timeout=540

@@ -28,7 +28,7 @@ from models.pyfunc import raw_scores, sigmoid
 from models.risk_model import RiskModel
 from models.train import Ensemble, train
 from tests import synthetic_risk
-from tests.integration.small_city import foresafe
+from tests.integration.small_city import foresafe_alone
 from tests.properties import worlds
 from tests.synthetic_risk import SMALL_TRAIN
 
@@ -192,7 +192,7 @@ def test_the_train_stage_uses_the_cluster(scheduler: str, tmp_path: Path) -> Non
 def test_the_command_runs_on_the_cluster_and_says_nothing_of_it(scheduler: str, tmp_path: Path) -> None:
     settings = project(tmp_path, spine={"history_days": 3}, compute=on(scheduler, hours_a_slice=400))
     fill(Store(settings.state / "store" / "tiny"))
-    done = foresafe("stage", "features", "tiny", home=tmp_path)
+    done = foresafe_alone("stage", "features", "tiny", home=tmp_path)
     assert (done.returncode, done.stderr) == (0, "")
 
 
@@ -208,7 +208,7 @@ def test_the_command_runs_on_the_cluster_and_says_nothing_of_it(scheduler: str, 
 def test_a_cluster_that_is_not_there_is_a_clear_refusal(compute: dict[str, object], said: str, tmp_path: Path) -> None:
     settings = project(tmp_path, compute=compute)
     fill(Store(settings.state / "store" / "tiny"))
-    done = foresafe("stage", "features", "tiny", home=tmp_path)
+    done = foresafe_alone("stage", "features", "tiny", home=tmp_path)
     assert done.returncode == 2
     assert said in done.stderr
     assert "Traceback" not in done.stderr

@@ -27,7 +27,7 @@ import pytest
 from flows.server import answers
 from tests.integration.moving_town import CHANGED, FIRST, SEEN, TRAINED, Town, make_town, with_town
 from tests.integration.moving_town import MODEL as TOWN_MODEL
-from tests.integration.small_city import ROOT, environment, foresafe
+from tests.integration.small_city import ROOT, environment, foresafe, foresafe_alone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 MODEL = "ulsan-traffic_accident"
@@ -217,11 +217,11 @@ def test_an_event_ends_in_a_recorded_decision_and_two_in_one_training(platform: 
     assert by == "the gate"
     assert kind in ("wait", "refuse"), "with `release: manual` the gate itself releases nothing"
     assert len(platform.runs("train/ulsan-weekly")) == 1, "the second event came within the hour"
-    state = json.loads(foresafe("status", "ulsan", "--json", home=platform.home).stdout)
+    state = json.loads(foresafe_alone("status", "ulsan", "--json", home=platform.home).stdout)
     assert {flow["flow"]: flow["state"] for flow in state["flows"]}["train"] == "done"
     assert all(server["up"] for server in state["servers"])
     if kind == "wait":
-        said = foresafe("approve", MODEL, "1", "--why", "looks right", home=platform.home)
+        said = foresafe_alone("approve", MODEL, "1", "--why", "looks right", home=platform.home)
         assert said.returncode == 0, said.stderr
         assert decided(platform)[-1][0] == "promote"
 
@@ -346,8 +346,8 @@ def test_a_drift_in_the_shared_files_ends_in_a_new_champion_and_a_season_does_no
     late = datetime.fromisoformat(asked["inputs"]["since"]) - (FIRST + timedelta(days=CHANGED))
     assert timedelta(0) <= late <= timedelta(days=4), "as far back as the judged days go"
     assert decided(platform, TOWN_MODEL) == [("promote", "the gate")] * 2
-    assert "version 2, since" in foresafe("history", TOWN_MODEL, home=platform.home).stdout
-    rebuilt = foresafe("rebuild", TOWN_MODEL, "2", home=platform.home)
+    assert "version 2, since" in foresafe_alone("history", TOWN_MODEL, home=platform.home).stdout
+    rebuilt = foresafe_alone("rebuild", TOWN_MODEL, "2", home=platform.home)
     assert "equal, byte for byte" in rebuilt.stdout, "its cut in time is in its entry" + rebuilt.stdout + rebuilt.stderr
 
 
@@ -362,7 +362,7 @@ def test_only_pages_are_served_and_their_links_work(platform: Platform) -> None:
 
 
 def test_a_killed_worker_comes_back_and_up_twice_is_refused(platform: Platform) -> None:
-    again = foresafe("up", home=platform.home)
+    again = foresafe_alone("up", home=platform.home)
     assert again.returncode == 2
     assert "the platform is up already" in again.stderr
     (worker,) = [pid for pid, words in processes(platform.home) if "worker start" in words and "keeper" not in words]
@@ -376,7 +376,7 @@ def test_stopped_in_the_middle_of_a_training_nothing_is_left(platform: Platform)
     before = len(platform.runs("train/ulsan-weekly"))
     platform.start("train/ulsan-weekly", pilot="ulsan")
     until(lambda: [run for run in platform.runs("train/ulsan-weekly")[before:] if run["state_type"] == "RUNNING"])
-    assert foresafe("down", home=platform.home).returncode == 0
+    assert foresafe_alone("down", home=platform.home).returncode == 0
     assert platform.command.wait(60) == 0
     assert processes(platform.home) == []
     assert not any(answers(address) for address in platform.addresses.values())

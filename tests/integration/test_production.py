@@ -17,7 +17,7 @@ import pytest
 
 from flows.settings import load_settings
 from flows.tracking import tracking_of
-from tests.integration.small_city import ROOT, foresafe
+from tests.integration.small_city import ROOT, foresafe_alone
 from tests.integration.test_operating import started
 from tests.synthetic_risk import walk
 
@@ -117,7 +117,7 @@ def test_the_platform_on_postgresql_and_s3(backends: Backends, home: Path) -> No
             assert {name for (name,) in rows(backends, "prefect", "select name from deployment")} >= {"ulsan-weekly"}
             keys = [found["Key"] for found in backends.s3.list_objects_v2(Bucket=BUCKET)["Contents"]]
             assert any(key.startswith("mlflow/") and key.endswith("manifest.json") for key in keys)
-            assert "champion" in foresafe("status", "ulsan", home=home, **variables).stdout
+            assert "champion" in foresafe_alone("status", "ulsan", home=home, **variables).stdout
         finally:
             command.terminate()
     assert not (home / "var" / "prefect" / "prefect.db").exists()

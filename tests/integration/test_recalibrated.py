@@ -13,13 +13,14 @@ from flows.settings import load_settings
 from flows.tracking import tracking_of
 from models.risk_model import RiskModel
 from tests.integration.moving_town import CHANGED, FIRST, MODEL, NAME, SEEN, TRAINED, Town, make_town
-from tests.integration.small_city import foresafe
+from tests.integration.small_city import foresafe, foresafe_alone
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(600)]
 
 
 def told(home: Path, *command: str) -> str:
-    done = foresafe(*command, home=home)
+    run = foresafe if "--direct" in command or command[0] == "history" else foresafe_alone
+    done = run(*command, home=home)
     assert done.returncode == 0, done.stderr
     return done.stdout
 
