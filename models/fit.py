@@ -11,6 +11,7 @@ import numpy as np
 
 from contracts.params import CalibrateParams, TrainParams
 from contracts.results import Features, FloatArray, IntArray, Labels, Spine
+from models.aftermath import Aftermath, fit_aftermath
 from models.bands import alarm_bands
 from models.baselines import baseline_probabilities
 from models.calibrate import fit_calibrator
@@ -90,6 +91,7 @@ def fit_risk_model(
             refitted=refit_forecasts(
                 features, labels, parts=parts, ensemble=ensemble, calibrator=calibrator, config=train_params
             ),
+            aftermath=_aftermath(probability, labels, features.spine, parts),
             level=calibrate_params.interval,
         ),
         count_variance=_count_variance(probability, labels, features.spine, parts, districts),
@@ -130,6 +132,11 @@ def _unseen_scores(
         forecast = raw_scores(boosters, features.values[labels.rows[fold.test]]).mean(axis=0)
         out[np.searchsorted(parts.calibrate, fold.test)] = forecast
     return out
+
+
+def _aftermath(probability: FloatArray, labels: Labels, spine: Spine, parts: Parts) -> Aftermath:
+    here, occurred = spine.take(labels.rows[parts.calibrate]), labels.occurred[parts.calibrate]
+    return fit_aftermath(probability, occurred, asset=here.asset, as_of=here.as_of, horizon_hours=labels.horizon_hours)
 
 
 def _count_variance(
