@@ -1,4 +1,5 @@
-"""The interval of a single row's risk: how well its level is known, and how far a fit strays (docs/decisions/007).
+"""The interval of a single row's risk: how well its level is known, how far a fit strays, and what may just have
+happened (docs/decisions/007).
 
 **Level.** The calibration rows are cut by forecast into bins of equally many expected incidents; in each the Jeffreys
 interval of the observed rate, Beta(k + 1/2, n - k + 1/2), as log odds around the mean forecast.
