@@ -21,9 +21,10 @@ from contracts.results import FloatArray, IntArray
 from flows import Material
 from models.baselines import climatology
 from models.calibrate import fit_calibrator
+from models.examples import examples
 from models.pyfunc import raw_scores
 from models.split import Parts
-from models.train import booster_params, examples, train
+from models.train import booster_params, train
 
 MONTHS = (3.0, 6.0, 12.0, 18.0, np.inf)
 MONTH_DAYS = 365.25 / 12

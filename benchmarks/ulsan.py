@@ -4,7 +4,7 @@
 
 The true risk knows every incident at once, which nobody does. So beside it stands a second reference, the law itself
 when it is told an incident only once it is reported (`simulation.knowable`): what it reaches, and the model's share of
-that.
+that. And how often the model's intervals hold: of weekly counts, and of the true risk.
 
 Then the first against months of training history, beside rivals that say how much of it can be learned at all
 (`benchmarks.learning_curve`); the picture is `var/ulsan-learning-curve.png`.
@@ -33,6 +33,7 @@ from benchmarks.learning_curve import Curve, curve_table, learning_curve, plot_c
 from contracts.errors import ForesafeError
 from contracts.params import EvaluateParams
 from contracts.results import BoolArray, Estimate, FloatArray, InstantArray, IntArray
+from contracts.worth import Coverage
 from flows import (
     Material,
     Settings,
@@ -59,7 +60,7 @@ class Reached:
     """One hazard on the test part; the losses are mean log losses.
 
     share: the model's, 0 as climatology, 1 as the true risk; law_told: the same of the law that is told reports only;
-    of_knowable: the model's share where that law is 1.
+    of_knowable: the model's share where that law is 1. coverage: of its intervals.
     """
 
     hazard: str
@@ -70,6 +71,7 @@ class Reached:
     share: Estimate
     law_told: Estimate
     of_knowable: Estimate
+    coverage: tuple[Coverage, ...]
 
 
 def share_of_attainable(
@@ -115,11 +117,13 @@ def reach(settings: Settings, hazard: str, *, knowable: pl.DataFrame) -> Reached
     """
     from models import RiskModel
     from models.evaluation import row_losses
+    from models.worth import coverage_of_trial
 
     say(f"train {hazard}")
     stages.train(settings, PILOT, hazard)
     given = load_material(settings, PILOT, hazard)
-    trial = judge_rows(RiskModel.load(outputs_of(settings, PILOT).model(hazard)), given)
+    model = RiskModel.load(outputs_of(settings, PILOT).model(hazard))
+    trial = judge_rows(model, given)
     rows = given.labels.rows[given.parts.test]
     truth = true_risk_of(settings, given)(rows)
     known = np.isfinite(truth)
@@ -146,6 +150,15 @@ def reach(settings: Settings, hazard: str, *, knowable: pl.DataFrame) -> Reached
         share=share("model", "truth"),
         law_told=share("told", "truth"),
         of_knowable=share("model", "told"),
+        coverage=coverage_of_trial(
+            model,
+            trial,
+            given.features.spine,
+            given.labels,
+            parts=given.parts,
+            districts=given.districts,
+            truth=truth,
+        ),
     )
 
 
@@ -193,6 +206,17 @@ def table(found: Mapping[str, Reached | ForesafeError]) -> str:
             f"{hazard:<18}{got.incidents:>10,}{got.climatology:>13.5f}{got.model:>11.5f}{got.truth:>12.5f}"
             f"{_with_interval(got.share, 14)} {got.law_told.value:>9.3f}{_with_interval(got.of_knowable, 11)}"
         )
+    return "\n".join(lines)
+
+
+def coverage_table(found: Mapping[str, Reached | ForesafeError]) -> str:
+    """One line a hazard: how often its intervals hold on the test part; in brackets in the worst district."""
+    trained = {hazard: got for hazard, got in found.items() if not isinstance(got, ForesafeError)}
+    heads = dict.fromkeys(one.of for got in trained.values() for one in got.coverage)
+    lines = [f"{'hazard':<18}" + "".join(f"{head:>38}" for head in heads)]
+    for hazard, got in trained.items():
+        held = (f"{100 * one.covered:.1f} ({100 * one.worst:.0f})" for one in got.coverage)
+        lines.append(f"{hazard:<18}" + "".join(f"{words:>38}" for words in held))
     return "\n".join(lines)
 
 
@@ -251,7 +275,9 @@ def main() -> None:
     print("Share of the attainable log-loss skill on the test part: climatology 0, the simulation's true risk 1;")
     print("and of the knowable: 1 is the law that is told an incident only once it is reported.")
     print(table(found))
-    print("\nThe same in expectation, against months of training history (the model with one seed):")
+    print("\nHow many of a hundred the stated 90 % intervals hold, in brackets in the worst district:")
+    print(coverage_table(found))
+    print("\nThe same share in expectation, against months of training history (the model with one seed):")
     print(curve_table(curves))
     print(plot_curves(curves, PICTURE) if curves else "no curve: nothing could be trained")
     print(summary(found, curves))

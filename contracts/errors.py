@@ -4,6 +4,7 @@ ForesafeError
 ├── BadPilot          pilot.yaml or params.yaml is unsound
 ├── BadContract       a feed's data contract is unsound, or contradicts its pilot
 ├── BadSource         a feed's files are missing, empty or unreadable
+│   └── Unreachable   whoever has them does not answer: it may pass
 ├── BadTable          a table does not have the columns, types or limits of its spec
 ├── NotEnoughData     too few rows, incidents, classes or ripe labels for what was asked
 └── NotFound          no such pilot, model, version, batch, run or alias
@@ -60,6 +61,10 @@ class BadContract(ForesafeError):
 
 class BadSource(ForesafeError):
     """A feed's files are missing, empty or unreadable as a whole."""
+
+
+class Unreachable(BadSource):
+    """Whoever has a feed's files does not answer, or not to the end: trying again may help."""
 
 
 class BadTable(ForesafeError):

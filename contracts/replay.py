@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts.results import Decision, Estimate
+from contracts.worth import Coverage
 
 MODEL, REFERENCE = "foresafe", "climatology"  # whose skill, against whom
 NOBODY = REFERENCE  # who forecasts while there is no champion
@@ -43,11 +44,13 @@ class MonthJudged:
 
 @dataclass(frozen=True)
 class Replayed:
-    """One hazard's history. terms: of each training, its instant, who was in charge after it, and the decision."""
+    """One hazard's history. terms: of each training, its instant, who was in charge after it, and the decision.
+    coverage: of the incidents of a district and week, by the models in charge; None where none ever was."""
 
     hazard: str
     months: tuple[MonthJudged, ...]
     terms: tuple[tuple[str, Decision], ...]
+    coverage: Coverage | None
 
     @property
     def rows(self) -> int:
@@ -71,7 +74,8 @@ class Replayed:
             {**asdict(month), "start": month.start.isoformat(), "stop": month.stop.isoformat()} for month in self.months
         ]
         terms = [{"in_charge": name, **_without_inputs(decision)} for name, decision in self.terms]
-        return {"hazard": self.hazard, "months": months, "terms": terms}
+        coverage = None if self.coverage is None else asdict(self.coverage)
+        return {"hazard": self.hazard, "months": months, "terms": terms, "coverage": coverage}
 
 
 def _without_inputs(decision: Decision) -> dict[str, Any]:

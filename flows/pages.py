@@ -7,6 +7,7 @@ from datetime import datetime
 from typing import Any
 
 from contracts.replay import MODEL, Replayed
+from contracts.worth import Coverage
 from flows.each import Outcome
 from flows.instants import in_seoul
 
@@ -90,9 +91,17 @@ def _backtest_row(found: Replayed) -> Row:
         "expected": round(sum(month.expected for month in found.months), 1),
         "skill": skill[MODEL],
         "logistic regression": skill["logistic_regression"],
+        "weekly counts held": _held(found.coverage),
         "released": f"{found.releases} of {len(found.terms)}",
         "in charge at last": found.terms[-1][0],
     }
+
+
+def _held(coverage: Coverage | None) -> str | None:
+    """`91 of 90 %, worst 88`: how often a district's week lay in its interval, and what was stated."""
+    if coverage is None:
+        return None
+    return f"{100 * coverage.covered:.0f} of {100 * coverage.stated:.0f} %, worst {100 * coverage.worst:.0f}"
 
 
 def markdown(title: str, facts: Iterable[str], rows: Sequence[Row]) -> str:

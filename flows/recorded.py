@@ -9,7 +9,7 @@ from prefect.client.schemas.objects import State, TaskRun
 from prefect.futures import PrefectFuture
 from prefect.states import Completed, Failed
 
-from contracts.errors import BadSource, ForesafeError
+from contracts.errors import BadSource, ForesafeError, Unreachable
 from flows.each import Outcome
 
 PARTLY = "Partly"  # the name of a run that failed for some and went on for the others
@@ -34,6 +34,8 @@ def ended(future: PrefectFuture[Any]) -> State[Any]:
 def may_pass(_task: object, _run: TaskRun, state: State[Any]) -> bool:
     """Whether to try again: a network or disk fault may pass, a refused contract or a missing file does not."""
     fault = state.result(raise_on_failure=False)
+    if isinstance(fault, Unreachable):
+        return True
     if isinstance(fault, BadSource):
         fault = fault.__cause__
     return isinstance(fault, OSError) and not isinstance(fault, FileNotFoundError)

@@ -1,4 +1,7 @@
-"""Pull: where a feed's files are, and their bytes, within what the contract allows."""
+"""Pull: where a feed's files are, and their bytes, within what the contract allows.
+
+A server that does not answer is not a file that is not there: the first passes, the second is for the partner to mend.
+"""
 
 from __future__ import annotations
 
@@ -11,12 +14,16 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import fsspec
+from aiohttp import ClientError, ClientResponseError
+from botocore.exceptions import BotoCoreError, NoCredentialsError
 
-from contracts.errors import BadSource, nearest
+from contracts.errors import BadSource, Unreachable, nearest
 from contracts.feed import Feed
 from contracts.rules import Caps
 
 _CHUNK = 1 << 20
+_FAULTS = (OSError, ValueError, ImportError, ClientError, BotoCoreError)  # of disks, URLs, drivers, HTTP and S3
+_NOT_THERE, _TOO_MANY = (404, 410), 429  # HTTP status
 
 
 @dataclass(frozen=True)
@@ -64,14 +71,14 @@ def locate(feed: Feed, roots: Mapping[str, Path]) -> tuple[SourceFile, ...]:
     """The feed's files, by name.
 
     Raises:
-        BadSource: no such folder or no file that matches; says what there is instead.
+        BadSource: no such folder or no file that matches; says what there is instead. Unreachable: no answer.
     """
     url = resolve(feed, roots)
     try:
         fs, path = fsspec.core.url_to_fs(url)
-        found = sorted(str(p) for p in fs.glob(path)) if any(c in path for c in "*?[") else [path] * fs.exists(path)
-    except (OSError, ValueError, ImportError) as error:
-        raise BadSource(f"cannot be reached: {error}", where=f"{feed.name}: {feed.path}") from error
+        found = _matching(fs, path)
+    except _FAULTS as error:
+        raise _kind(error)(f"cannot be reached: {_said(error)}", where=f"{feed.name}: {feed.path}") from error
     if not found:
         raise BadSource(
             "no file",
@@ -79,14 +86,54 @@ def locate(feed: Feed, roots: Mapping[str, Path]) -> tuple[SourceFile, ...]:
             cause=_beside(fs, path),
             fix="ask the partner, or correct path",
         )
-    return tuple(SourceFile(url=fs.unstrip_protocol(p), name=p.rsplit("/", 1)[-1]) for p in found)
+    return tuple(SourceFile(url=fs.unstrip_protocol(p), name=_name(p)) for p in found)
+
+
+def _matching(fs: fsspec.AbstractFileSystem, path: str) -> list[str]:
+    """The path itself, or what it matches, as of now: listings that a file system keeps would hide what came since."""
+    if any(sign in path for sign in ("*[" if _is_http(path) else "*?[")):
+        fs.invalidate_cache()
+        return sorted(str(found) for found in fs.glob(path))
+    try:
+        fs.info(path)
+    except FileNotFoundError as error:
+        if isinstance(error.__cause__, _FAULTS) and getattr(error.__cause__, "status", None) not in _NOT_THERE:
+            raise error.__cause__ from None
+        return []
+    return [path]
+
+
+def _is_http(path: str) -> bool:
+    return path.startswith(("http://", "https://"))
+
+
+def _name(path: str) -> str:
+    """Without what follows a `?` in a web address: it may be a key."""
+    return (path.partition("?")[0] if _is_http(path) else path).rsplit("/", 1)[-1]
+
+
+def _kind(error: Exception) -> type[BadSource]:
+    """Unreachable where trying again may help."""
+    if isinstance(error, ClientResponseError):
+        return Unreachable if error.status >= 500 or error.status == _TOO_MANY else BadSource
+    for_good = isinstance(error, (FileNotFoundError, PermissionError, ValueError, ImportError, NoCredentialsError))
+    return BadSource if for_good else Unreachable
+
+
+def _said(error: Exception) -> str:
+    """In words; some say nothing of themselves. A web address is left out, as it may hold a key."""
+    if isinstance(error, ClientResponseError):
+        return f"the server answers {error.status} {error.message}"
+    return str(error) or type(error).__name__
 
 
 def _beside(fs: fsspec.AbstractFileSystem, path: str) -> str:
+    if _is_http(path):
+        return "the server has none of that name"
     folder = path.rsplit("/", 1)[0]
     try:
         names = sorted(p.rsplit("/", 1)[-1] for p in fs.ls(folder, detail=False))
-    except (OSError, ValueError):
+    except _FAULTS:
         return "the folder is missing"
     return f"the folder holds {', '.join(names[:5])}{', ...' * (len(names) > 5)}" if names else "the folder is empty"
 
@@ -95,14 +142,13 @@ def pull(source: SourceFile, feed: Feed) -> Pulled:
     """The file's content, unpacked when its name ends in .gz.
 
     Raises:
-        BadSource: unreadable, empty, or larger than the feed's caps, packed or unpacked.
+        BadSource: unreadable, empty, or larger than the feed's caps, packed or unpacked. Unreachable: no whole answer.
     """
     where = f"{feed.name}: {source.name}"
     try:
-        with fsspec.open(source.url, "rb") as opened:
-            packed = opened.read(feed.caps.max_bytes + 1)
-    except (OSError, ValueError) as error:
-        raise BadSource(f"cannot be read: {error}", where=where) from error
+        packed = _read(source.url, most=feed.caps.max_bytes + 1)
+    except _FAULTS as error:
+        raise _kind(error)(f"cannot be read: {_said(error)}", where=where) from error
     if len(packed) > feed.caps.max_bytes:
         raise BadSource(f"more than {feed.caps.max_bytes:,} bytes", where=where, allowed="limits.max_bytes")
     if not packed:
@@ -110,6 +156,19 @@ def pull(source: SourceFile, feed: Feed) -> Pulled:
     batch = f"{hashlib.blake2b(packed, digest_size=10).hexdigest()}-{feed.digest[:8]}"
     content = _unpack(packed, feed.caps, where) if source.name.endswith(".gz") else packed
     return Pulled(source=source, batch=batch, content=content)
+
+
+def _read(url: str, *, most: int) -> bytes:
+    """At most so many bytes.
+
+    From the web as a stream, because not every server knows ranges or its file's size; and piece by piece, because a
+    stream gives what has come, which may be less than was asked for.
+    """
+    out, options = io.BytesIO(), {"block_size": 0} if _is_http(url) else {}
+    with fsspec.open(url, "rb", **options) as opened:
+        while out.tell() < most and (piece := opened.read(min(_CHUNK, most - out.tell()))):
+            out.write(piece)
+    return out.getvalue()
 
 
 def _unpack(packed: bytes, caps: Caps, where: str) -> bytes:

@@ -24,6 +24,7 @@ from contracts.results import Decision, Features, FloatArray, InstantArray, IntA
 from features import build_labels
 from models.baselines import baseline_probabilities, climatology, recent_rate
 from models.calibrate import Calibrator, fit_calibrator
+from models.counts import count_variance
 from models.evaluation import Judged
 from models.influence import TextArray
 from models.promote import Contender, Surroundings, decide_promotion
@@ -59,11 +60,13 @@ class Term:
 
 @dataclass(frozen=True)
 class Forecaster:
-    """What the replay needs of a model: calibrated probabilities. fitted_until: as `Contender`."""
+    """What the replay needs of a model: calibrated probabilities, and how wide its counts lie (`models.counts`).
+    fitted_until: as `Contender`."""
 
     name: str
     boosters: tuple[str, ...]
     calibrator: Calibrator
+    count_variance: float
     fitted_until: datetime
 
     def predict(self, features: Features, rows: IntArray) -> FloatArray:
@@ -96,7 +99,8 @@ class Challenge:
 
 @dataclass(frozen=True)
 class Step:
-    """One term as it would have been: the decision at its start, who was in charge, and the forecasts of `rows`."""
+    """One term as it would have been: the decision at its start, who was in charge, and the forecasts of `rows`.
+    count_variance: as `Forecaster`; None while climatology was in charge, which states no interval."""
 
     term: Term
     decision: Decision
@@ -104,6 +108,7 @@ class Step:
     rows: IntArray
     probability: FloatArray
     baselines: Mapping[str, FloatArray]
+    count_variance: float | None
 
 
 def challenge(load: Callable[[], World], term: Term) -> Challenge:
@@ -135,9 +140,19 @@ def walk(world: World, challenges: Iterable[Challenge]) -> Iterator[Step]:
         decision = _decide(world, given, champion)
         if decision.kind == "promote" and given.bout is not None:
             champion = given.bout.challenger
-        forecast = given.baselines["climatology"] if champion is None else champion.predict(world.features, given.rows)
-        name = NOBODY if champion is None else champion.name
-        yield Step(given.term, decision, name, given.rows, forecast, given.baselines)
+        if champion is None:
+            name, forecast, variance = NOBODY, given.baselines["climatology"], None
+        else:
+            name, variance = champion.name, champion.count_variance
+            forecast = champion.predict(world.features, given.rows)
+        yield Step(given.term, decision, name, given.rows, forecast, given.baselines, variance)
+
+
+def districts_known_at(world: World, at: datetime) -> list[str]:
+    """Of each asset of the spine, the latest district known at `at`; empty text where it has none."""
+    known = world.assets.filter(pl.col("known_at") <= at).sort("known_at").unique("asset_id", keep="last")
+    named = dict(known.select("asset_id", "district").drop_nulls().iter_rows())
+    return [named.get(asset, "") for asset in world.features.spine.assets]
 
 
 def rows_between(as_of: InstantArray, start: datetime, stop: datetime) -> IntArray:
@@ -169,15 +184,17 @@ def _bout(world: World, labels: Labels, rows: IntArray, term: Term) -> tuple[Bou
 def _fit(
     features: Features, labels: Labels, parts: Parts, config: TrainParams, *, world: World, term: Term
 ) -> Forecaster:
-    """The model without what only a released one needs: intervals, bands, usual values."""
+    """The model without what only a released one needs: intervals of the risk, bands, usual values."""
     ensemble = train(features, labels, parts=parts, config=config)
     rows = labels.rows[parts.calibrate]
     raw = raw_scores(ensemble.parsed(), features.values[rows])
     method = world.params.calibrate.method
     calibrator = fit_calibrator(raw.mean(axis=0), labels.occurred[parts.calibrate], method=method)
+    forecast, districts = calibrator.apply(raw.mean(axis=0)), districts_known_at(world, term.start)
+    variance = count_variance(forecast, labels, features.spine, parts.calibrate, districts)
     until = features.spine.as_of[rows].max() + labels.horizon_hours * HOUR
     fitted_until = datetime.fromisoformat(f"{np.datetime_as_string(until, unit='s')}+00:00")
-    return Forecaster(f"model of {term.name}", ensemble.boosters, calibrator, fitted_until)
+    return Forecaster(f"model of {term.name}", ensemble.boosters, calibrator, variance, fitted_until)
 
 
 def _simple_baselines(world: World, labels: Labels, rows: IntArray) -> Mapping[str, FloatArray]:
@@ -205,18 +222,16 @@ def _decide(world: World, given: Challenge, champion: Forecaster | None) -> Deci
             params=world.params.promote,
             evaluate_params=world.params.evaluate,
             decided_at=given.term.start,
-            surroundings=Surroundings(districts=_districts(world, bout.rows, given.term.start)),
+            surroundings=Surroundings(districts=_of_rows(world, bout.rows, given.term.start)),
         )
     except NotEnoughData as reason:
         return Decision("refuse", name, (str(reason),), decided_at=given.term.start, by="the gate")
 
 
-def _districts(world: World, rows: IntArray, at: datetime) -> TextArray | None:
-    """(len(rows),) the latest district known at `at` of each row's asset; None where no asset has one."""
-    known = world.assets.filter(pl.col("known_at") <= at).sort("known_at").unique("asset_id", keep="last")
-    named = dict(known.select("asset_id", "district").drop_nulls().iter_rows())
-    if not named:
+def _of_rows(world: World, rows: IntArray, at: datetime) -> TextArray | None:
+    """(len(rows),) the district of each row's asset; None where no asset has one."""
+    districts = districts_known_at(world, at)
+    if not any(districts):
         return None
-    spine = world.features.spine
-    names: TextArray = np.array([named.get(asset, "") for asset in spine.assets], dtype=object)
-    return names[spine.asset[rows]]
+    names: TextArray = np.array(districts, dtype=object)
+    return names[world.features.spine.asset[rows]]

@@ -9,14 +9,16 @@ and that there is none is the one thing they cannot show.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
 from scipy.stats import nbinom, poisson
 
-from contracts.results import FloatArray, InstantArray, IntArray
+from contracts.results import FloatArray, InstantArray, IntArray, Labels, Spine
 from models.blocks import DAY
 from models.pyfunc import expected_counts
+from models.where import Where
 
 WEEK_DAYS = 7
 LEAST_RELATIVE_VARIANCE, MOST_RELATIVE_VARIANCE, STEPS = 1e-5, 4.0, 200
@@ -65,6 +67,24 @@ def fit_relative_variance(groups: Groups) -> float:
     log = np.array([_log_chance(groups.observed, expected, variance).sum() for variance in may_be])
     weight = np.exp(log - log.max()) * may_be  # the width of a step
     return float(f"{weight @ may_be / weight.sum():.4g}")
+
+
+def count_variance(
+    probability: FloatArray, labels: Labels, spine: Spine, calibrate: IntArray, districts: Sequence[str]
+) -> float:
+    """The relative variance of a model's district-weeks. probability: (c,) of its calibration rows.
+
+    calibrate: (c,) positions into `labels`. districts: of each asset of the spine; none: the whole area is one.
+    """
+    here = spine.take(labels.rows[calibrate])
+    groups = district_weeks(
+        probability,
+        labels.count[calibrate],
+        district=Where.of(here.asset, districts or [""] * len(spine.assets)).district,
+        as_of=here.as_of,
+        horizon_over_cadence=windows_per_incident(here.as_of, labels.horizon_hours),
+    )
+    return fit_relative_variance(groups)
 
 
 def covered(groups: Groups, relative_variance: float, *, level: float) -> FloatArray:

@@ -11,6 +11,8 @@ from contracts.worth import Coverage
 from models.counts import covered, district_weeks, windows_per_incident
 from models.where import Where
 
+DISTRICT_WEEKS = "incidents of a district and week"
+
 
 def count_coverage(
     probability: FloatArray,
@@ -31,7 +33,7 @@ def count_coverage(
         horizon_over_cadence=windows_per_incident(as_of, horizon_hours),
     )
     inside = covered(groups, relative_variance, level=level)
-    return coverage("incidents of a district and week", inside, groups.district, where.names, level=level)
+    return coverage(DISTRICT_WEEKS, inside, groups.district, where.names, level=level)
 
 
 def risk_coverage(

@@ -11,10 +11,11 @@ import numpy as np
 
 from contracts.params import CalibrateParams, TrainParams
 from contracts.results import Features, FloatArray, IntArray, Labels, Spine
+from models.aftermath import Aftermath, fit_aftermath
 from models.bands import alarm_bands
 from models.baselines import baseline_probabilities
 from models.calibrate import fit_calibrator
-from models.counts import district_weeks, fit_relative_variance, windows_per_incident
+from models.counts import count_variance
 from models.evaluation import Judged
 from models.explain import usual_values
 from models.intervals import fit_interval
@@ -24,7 +25,6 @@ from models.risk_model import RiskModel
 from models.severity import fit_severity
 from models.split import HOUR, Parts
 from models.train import Ensemble, fit_boosters, train
-from models.where import Where
 
 DAY_HOURS = 24.0
 
@@ -90,9 +90,10 @@ def fit_risk_model(
             refitted=refit_forecasts(
                 features, labels, parts=parts, ensemble=ensemble, calibrator=calibrator, config=train_params
             ),
+            aftermath=_aftermath(probability, labels, features.spine, parts),
             level=calibrate_params.interval,
         ),
-        count_variance=_count_variance(probability, labels, features.spine, parts, districts),
+        count_variance=count_variance(probability, labels, features.spine, parts.calibrate, districts),
         mean_severity=float(labels.severity[parts.train].sum() / labels.count[parts.train].sum()),
         severity=fit_severity(features, labels, part=parts.train),
         bands=alarm_bands(probability, days=days, alerts_per_day=alerts_per_day),
@@ -132,19 +133,9 @@ def _unseen_scores(
     return out
 
 
-def _count_variance(
-    probability: FloatArray, labels: Labels, spine: Spine, parts: Parts, districts: Sequence[str]
-) -> float:
-    here = spine.take(labels.rows[parts.calibrate])
-    where = Where.of(here.asset, districts or [""] * len(spine.assets))
-    groups = district_weeks(
-        probability,
-        labels.count[parts.calibrate],
-        district=where.district,
-        as_of=here.as_of,
-        horizon_over_cadence=windows_per_incident(here.as_of, labels.horizon_hours),
-    )
-    return fit_relative_variance(groups)
+def _aftermath(probability: FloatArray, labels: Labels, spine: Spine, parts: Parts) -> Aftermath:
+    here, occurred = spine.take(labels.rows[parts.calibrate]), labels.occurred[parts.calibrate]
+    return fit_aftermath(probability, occurred, asset=here.asset, as_of=here.as_of, horizon_hours=labels.horizon_hours)
 
 
 @dataclass(frozen=True)

@@ -17,9 +17,13 @@ from contracts.errors import NotEnoughData
 from contracts.params import EvaluateParams
 from contracts.replay import MODEL, NOBODY, REFERENCE, MonthJudged, Replayed
 from contracts.results import BoolArray, Estimate, FloatArray, InstantArray, IntArray, Labels, Spine, instant_of
+from contracts.worth import Coverage
 from models.backtest import Step
 from models.blocks import DAY, draw_blocks, estimate
+from models.counts import covered, district_weeks, windows_per_incident
+from models.coverage import DISTRICT_WEEKS, coverage
 from models.evaluation import row_losses
+from models.where import Where
 
 RANGE_DEVIATIONS = 1.96  # of a month's count, were the forecasts right and the rows independent
 
@@ -35,12 +39,20 @@ class _Rows:
 
 
 def judge_history(
-    steps: Sequence[Step], spine: Spine, final: Labels, *, borders: Sequence[datetime], params: EvaluateParams
+    steps: Sequence[Step],
+    spine: Spine,
+    final: Labels,
+    *,
+    borders: Sequence[datetime],
+    districts: Sequence[str],
+    level: float,
+    params: EvaluateParams,
 ) -> Replayed:
     """What came of every forecast.
 
     Args:
         final: ripe labels as they are known today. borders: the months' starts, and the end of the last.
+        districts: of each asset of the spine, for the intervals of counts. level: what these state, .9 for 90 %.
 
     Raises:
         NotEnoughData: not one forecast has an outcome yet.
@@ -56,7 +68,8 @@ def judge_history(
         _month(rows, steps, start, stop, unripe=int((~ripe & _inside(as_of, start, stop)).sum()), params=params)
         for start, stop in pairwise(borders)
     ]
-    return Replayed(final.hazard, tuple(months), tuple((step.champion, step.decision) for step in steps))
+    terms = tuple((step.champion, step.decision) for step in steps)
+    return Replayed(final.hazard, tuple(months), terms, _coverage(steps, spine, final, districts, level=level))
 
 
 def no_outcome(hazard: str, borders: Sequence[datetime]) -> NotEnoughData:
@@ -77,6 +90,31 @@ def _ripe_rows(steps: Sequence[Step], spine: Spine, final: Labels, *, ripe: Bool
     forecasts = {name: np.concatenate(parts)[ripe] for name, parts in everyone.items()}
     losses = {name: row_losses(values, occurred)["log_loss"] for name, values in forecasts.items()}
     return _Rows(spine.as_of[final.rows[label]], occurred, losses, forecasts[MODEL])
+
+
+def _coverage(
+    steps: Sequence[Step], spine: Spine, final: Labels, districts: Sequence[str], *, level: float
+) -> Coverage | None:
+    """Of each term's whole weeks, how often the incidents of a district lay in the interval of the model in charge."""
+    found: list[tuple[FloatArray, IntArray]] = []
+    for step in steps:
+        label = np.searchsorted(final.rows, step.rows)
+        ripe = np.append(final.rows, -1)[label] == step.rows
+        if step.count_variance is None or not ripe.any():
+            continue
+        here = spine.take(step.rows[ripe])
+        groups = district_weeks(
+            step.probability[ripe],
+            final.count[label[ripe]],
+            district=Where.of(here.asset, districts).district,
+            as_of=here.as_of,
+            horizon_over_cadence=windows_per_incident(here.as_of, final.horizon_hours),
+        )
+        found.append((covered(groups, step.count_variance, level=level), groups.district))
+    if not found:
+        return None
+    inside, group = (np.concatenate(parts) for parts in zip(*found, strict=True))
+    return coverage(DISTRICT_WEEKS, inside, group, Where.of(spine.asset[:0], districts).names, level=level)
 
 
 def _month(

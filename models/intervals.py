@@ -1,4 +1,5 @@
-"""The interval of a single row's risk: how well its level is known, and how far a fit strays (docs/decisions/007).
+"""The interval of a single row's risk: how well its level is known, how far a fit strays, and what may just have
+happened (docs/decisions/007).
 
 **Level.** The calibration rows are cut by forecast into bins of equally many expected incidents; in each the Jeffreys
 interval of the observed rate, Beta(k + 1/2, n - k + 1/2), as log odds around the mean forecast.
@@ -14,6 +15,11 @@ simulated pilot does.
 Both are half widths over the log odds of the forecast, added in quadrature. A forecast is the mean of what the risk may
 be; the middle of a log-normal risk is half its variance lower, so the lower end goes down by that. The upper end stays:
 to state too low an upper end is the dangerous side.
+
+**Aftermath.** What the calibration part shows right after incidents, beyond the forecast (`models.aftermath`): a share
+of the risk lies a jump above its forecast, because of incidents that nobody has reported yet. The upper end leaves as
+much outside as before once that share has jumped. A jump is a probability: a small step from a high forecast, a long
+one from a low one.
 """
 
 from __future__ import annotations
@@ -24,10 +30,12 @@ from itertools import pairwise
 from typing import Any
 
 import numpy as np
+from scipy.optimize import brentq
 from scipy.stats import beta, norm
 
 from contracts.results import BoolArray, FloatArray
-from models.pyfunc import log_odds, risk_interval
+from models.aftermath import Aftermath
+from models.pyfunc import log_odds, risk_interval, sigmoid
 
 MAX_BINS = 10
 INCIDENTS_PER_BIN = 5
@@ -57,12 +65,15 @@ class IntervalTable:
         return cls(document["level"], *(tuple(document[name]) for name in ("centre", "below", "above")))
 
 
-def fit_interval(probability: FloatArray, occurred: BoolArray, *, refitted: FloatArray, level: float) -> IntervalTable:
+def fit_interval(
+    probability: FloatArray, occurred: BoolArray, *, refitted: FloatArray, aftermath: Aftermath, level: float
+) -> IntervalTable:
     """The table of half widths, from the calibration part.
 
     Args:
         probability: (m,) the model's calibrated forecasts.
         refitted: (m,) forecasts of a booster that was fitted to outcomes drawn from the model.
+        aftermath: what these rows show right after incidents.
         level: 0.9 for 90 %.
     """
     at, below, above = _level_widths(probability, occurred, level)
@@ -71,8 +82,27 @@ def fit_interval(probability: FloatArray, occurred: BoolArray, *, refitted: Floa
     spread = np.sqrt(UNSEEN_FACTOR) * np.interp(centre, stray_at, stray)
     wide, lowered = float(norm.ppf((1 + level) / 2)) * spread, spread**2 / 2
     down = np.hypot(wide, np.interp(centre, at, below)) + lowered
-    up = np.hypot(wide, np.interp(centre, at, above))
+    up = _with_jumps(np.hypot(wide, np.interp(centre, at, above)), centre, aftermath, level)
     return IntervalTable(level, tuple(centre.tolist()), tuple(down.tolist()), tuple(up.tolist()))
+
+
+def _with_jumps(above: FloatArray, centre: FloatArray, aftermath: Aftermath, level: float) -> FloatArray:
+    """Half widths above that leave as much outside as `above` does of a normal risk, where a share of it jumped."""
+    quantile = float(norm.ppf((1 + level) / 2))
+    jump = log_odds(sigmoid(centre) + aftermath.jump) - centre
+
+    def widened(width: float, jump: float) -> float:
+        spread = width / quantile
+
+        def outside(at: float) -> float:
+            usual, jumped = norm.sf(np.array([at, at - jump]) / spread)
+            return float((1 - aftermath.share) * usual + aftermath.share * jumped - (1 - level) / 2)
+
+        return float(brentq(outside, 0.0, width + jump + spread))
+
+    if aftermath.share == 0:
+        return above
+    return np.array([widened(w, j) if w > 0 else w for w, j in zip(above, jump, strict=True)])
 
 
 def _level_widths(

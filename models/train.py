@@ -23,17 +23,12 @@ from contracts.results import (
     Features,
     Float32Array,
     FloatArray,
-    InstantArray,
     IntArray,
     Labels,
-    Spine,
-    instant_of,
 )
+from models.examples import Examples, examples, sample
 from models.profile import after, fit_profile, keys_of
-from models.split import HOUR, Parts
-
-STOP_SHARE = 0.2  # of the training part's incidents, kept back to choose the number of trees
-STOP_MIN_INCIDENTS = 5  # fewer say nothing about when to stop
+from models.split import Parts
 
 
 @dataclass(frozen=True)
@@ -81,9 +76,7 @@ def fit_boosters(
     features: Features, rows: IntArray, occurred: BoolArray, *, hazard: str, trees: int, config: TrainParams
 ) -> tuple[lgb.Booster, ...]:
     """One booster a seed of a given size, on given outcomes of spine rows: `train` without the choice of trees."""
-    kept = _kept(occurred, config.negative_share)
-    weight, none = _weight(occurred[kept], features.spine.as_of[rows[kept]], config), np.zeros(0, dtype=np.int64)
-    given = Examples(rows[kept], occurred[kept], weight, before=none, after=none)
+    given = sample(features.spine, rows, occurred, config=config)
     start = starting_point(features, rows, occurred, given, config=config)
     data, _ = _dataset(features, given, start, hazard=hazard, config=config)
     fitted = [lgb.train(booster_params(config, seed), data, num_boost_round=trees) for seed in config.seeds]
@@ -117,53 +110,6 @@ def starting_point(
     profile = fit_profile(keys_of(features, rows), as_of[rows], occurred, most_kinds=config.profile_kinds)
     starts = profile.starts(keys_of(features, given.rows), as_of[given.rows])
     return Start(starts, profile.trees(features.names, num_threads=config.num_threads))
-
-
-@dataclass(frozen=True)
-class Examples:
-    """What is trained on: rows of the features, what came of each, its weight; and for choosing the number of trees,
-    positions of those to fit on `before` and to judge `after`, empty where that would say nothing. All (m,)."""
-
-    rows: IntArray
-    occurred: BoolArray
-    weight: FloatArray
-    before: IntArray
-    after: IntArray
-
-
-def examples(spine: Spine, labels: Labels, *, parts: Parts, config: TrainParams) -> Examples:
-    """The training part's rows that are kept.
-
-    Raises:
-        NotEnoughData: one class only, or fewer incidents than `config.min_incidents`.
-    """
-    _enough_incidents(labels.occurred[parts.train], hazard=labels.hazard, config=config)
-    kept = parts.train[_kept(labels.occurred[parts.train], config.negative_share)]
-    rows, occurred = labels.rows[kept], labels.occurred[kept]
-    as_of = spine.as_of[rows]
-    before, after = _stop_rows(as_of, occurred, labels.horizon_hours, until=_changed_at(config))
-    known = min(int(occurred[before].sum()), int(occurred[after].sum())) >= STOP_MIN_INCIDENTS
-    if config.early_stopping_rounds == 0 or not known:
-        before, after = before[:0], after[:0]
-    return Examples(rows, occurred, _weight(occurred, as_of, config), before, after)
-
-
-def _kept(occurred: BoolArray, negative_share: float) -> IntArray:
-    """Every row with an incident and a fixed sample of the others: a rare hazard trains many times faster, and the
-    weights keep the level. Ranking suffers a little (average precision .271 for .285 at a tenth, 2 % positive)."""
-    kept = occurred | (np.random.default_rng(0).random(len(occurred)) < negative_share)
-    return np.flatnonzero(kept).astype(np.int64)
-
-
-def _weight(occurred: BoolArray, as_of: InstantArray, config: TrainParams) -> FloatArray:
-    level = np.where(occurred, 1.0, 1.0 / config.negative_share)
-    if (change := _changed_at(config)) is None:
-        return level
-    return np.where(as_of >= change, config.weight_since, 1.0) * level
-
-
-def _changed_at(config: TrainParams) -> np.datetime64 | None:
-    return None if config.changed_at is None else instant_of(config.changed_at)
 
 
 def _dataset(
@@ -200,25 +146,6 @@ def check_finite(values: Float32Array, names: tuple[str, ...]) -> None:
             where=f"feature {names[column]}",
             allowed="finite numbers, or NaN where nothing was known",
             cause="a division by zero, or an unlimited reading",
-        )
-
-
-def _enough_incidents(occurred: BoolArray, *, hazard: str, config: TrainParams) -> None:
-    hits = int(occurred.sum())
-    if hits == len(occurred) and hits:
-        raise NotEnoughData(
-            f"every one of the {hits} training rows has an incident",
-            where=f"train {hazard}",
-            allowed="rows with and rows without",
-            cause="a horizon or an asset so large that something always happens",
-        )
-    if hits < config.min_incidents:
-        raise NotEnoughData(
-            f"{hits} training rows with an incident",
-            where=f"train {hazard}",
-            allowed=f"at least {config.min_incidents} (train.min_incidents)",
-            cause="a rare hazard, a short history, or min_severity too high",
-            fix="share more history, join hazards, lengthen the horizon, or enlarge the assets",
         )
 
 
@@ -263,18 +190,6 @@ def _choose_trees(data: lgb.Dataset, given: Examples, config: TrainParams) -> in
         callbacks=[lgb.early_stopping(config.early_stopping_rounds, verbose=False)],
     )
     return max(1, fitted.best_iteration)
-
-
-def _stop_rows(
-    as_of: InstantArray, occurred: BoolArray, horizon_hours: int, *, until: np.datetime64 | None
-) -> tuple[IntArray, IntArray]:
-    usable = np.ones(len(as_of), dtype=bool) if until is None else as_of < until
-    when = np.sort(as_of[occurred & usable])
-    if len(when) == 0:
-        return np.zeros(0, dtype=np.int64), np.zeros(0, dtype=np.int64)
-    border = when[int(len(when) * (1 - STOP_SHARE))]
-    before = np.flatnonzero(as_of <= border - horizon_hours * HOUR)
-    return before.astype(np.int64), np.flatnonzero(usable & (as_of > border)).astype(np.int64)
 
 
 def _dataset_params(config: TrainParams) -> dict[str, Any]:

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from contracts.params import EvaluateParams
-from contracts.results import Features, FloatArray, InstantArray, IntArray, Labels
+from contracts.results import Features, FloatArray, InstantArray, IntArray, Labels, Spine
 from contracts.worth import Coverage, Worth
 from models.alarms import Timeline, budget_table, cost_curve, hits_at_k
 from models.blocks import draw_blocks
@@ -109,21 +109,7 @@ def worth_of_trial(
     Args:
         districts: of each asset of the spine. truth: (m,) true risk of the test rows, where it is known.
     """
-    here = features.spine.take(labels.rows[parts.test])
-    where, level = Where.of(here.asset, districts), model.interval.level
-    covered = [
-        count_coverage(
-            trial.probability,
-            labels.count[parts.test],
-            where,
-            here.as_of,
-            relative_variance=model.count_variance,
-            horizon_hours=labels.horizon_hours,
-            level=level,
-        )
-    ]
-    if truth is not None and np.isfinite(truth).any():
-        covered += risk_coverage(*model.interval.apply(trial.probability), truth, where, level=level)
+    where = Where.of(features.spine.asset[labels.rows[parts.test]], districts)
     riskiest = np.argsort(-trial.probability, kind="stable")[:STABILITY_ROWS]
     rows = labels.rows[parts.test][np.sort(riskiest)]
     shown = model.aligned(features.take(rows))
@@ -133,9 +119,36 @@ def worth_of_trial(
         where,
         climatology=trial.baselines["climatology"],
         released=model.bands.high,
-        covered=tuple(covered),
+        covered=coverage_of_trial(model, trial, features.spine, labels, parts=parts, districts=districts, truth=truth),
         top_reason_stays=top_reason_stays(model.parsed, shown.values, setting=setting_of(shown.infos)),
         timezone=timezone,
         params=params,
     )
     return replace(found, severity=judge_severity(model, features, labels, part=parts.test, params=params))
+
+
+def coverage_of_trial(
+    model: RiskModel,
+    trial: Trial,
+    spine: Spine,
+    labels: Labels,
+    *,
+    parts: Parts,
+    districts: Sequence[str],
+    truth: FloatArray | None,
+) -> tuple[Coverage, ...]:
+    """Of the test part's intervals: of weekly counts, and of the true risk where it is known. As `worth_of_trial`."""
+    here = spine.take(labels.rows[parts.test])
+    where, level = Where.of(here.asset, districts), model.interval.level
+    counts = count_coverage(
+        trial.probability,
+        labels.count[parts.test],
+        where,
+        here.as_of,
+        relative_variance=model.count_variance,
+        horizon_hours=labels.horizon_hours,
+        level=level,
+    )
+    if truth is None or not np.isfinite(truth).any():
+        return (counts,)
+    return (counts, *risk_coverage(*model.interval.apply(trial.probability), truth, where, level=level))

@@ -64,6 +64,7 @@ def _hazard(page: BacktestPage, found: Replayed, zone: ZoneInfo) -> dict[str, ob
         "unripe": sum(month.unripe for month in found.months),
         "expected": sum(month.expected for month in found.months),
         "releases": found.releases,
+        "coverage": found.coverage,
         "trainings": len(found.terms),
         "whole": {name: estimate_words(e) for name, e in found.whole.items()},
         "model": MODEL,

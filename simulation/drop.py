@@ -16,8 +16,8 @@ from contracts.params import SimulateParams
 from simulation.changes import Changes
 from simulation.city import ulsan
 from simulation.faults import Fault, fault_table
+from simulation.figures import HAZARDS
 from simulation.knowable import knowable_intensity
-from simulation.law import HAZARDS
 from simulation.noise import Floats
 from simulation.partners.city import share_city
 from simulation.partners.folder import Folder

@@ -13,6 +13,7 @@ import polars as pl
 from scipy.stats import norm
 
 from simulation import law
+from simulation.figures import HAZARDS, MEMORY_HOURS
 from simulation.noise import Floats
 from simulation.reports import REPORTING, true_incidents
 from simulation.world import World
@@ -42,8 +43,8 @@ def told(world: World, incidents: pl.DataFrame) -> Floats:
     origin = world.timeline.start_s[0]
     happened = (incidents["occurred_s"].to_numpy() - 1 - origin) // 3600
     known = np.maximum(-((origin - incidents["known_s"].to_numpy()) // 3600), happened + 1)
-    hazard = np.array([law.HAZARDS.index(name) for name in incidents["hazard"]])
-    left = np.exp(-(known - happened - 1) / law.MEMORY_HOURS[hazard])
+    hazard = np.array([HAZARDS.index(name) for name in incidents["hazard"]])
+    left = np.exp(-(known - happened - 1) / MEMORY_HOURS[hazard])
     seen = known < len(out)
     np.add.at(out, (known[seen], hazard[seen], incidents["cell"].to_numpy()[seen]), left[seen])
     return out
@@ -52,8 +53,8 @@ def told(world: World, incidents: pl.DataFrame) -> Floats:
 def stated(alone: Floats, gained: Floats, neighbours: Floats) -> Floats:
     """Hour by hour: the spontaneous rate, what follows from reports, and what may follow from the unreported."""
     ages = np.arange(1, REMEMBERED_HOURS + 1)
-    weight = np.exp(-(ages[:, None] - 1) / law.MEMORY_HOURS) * unreported(ages - 0.5)  # ages x HAZARDS
-    fading = np.exp(-1.0 / law.MEMORY_HOURS)[:, None]
+    weight = np.exp(-(ages[:, None] - 1) / MEMORY_HOURS) * unreported(ages - 0.5)  # ages x HAZARDS
+    fading = np.exp(-1.0 / MEMORY_HOURS)[:, None]
     out = np.empty(alone.shape)
     memory = np.zeros(alone.shape[1:])
     for row in range(len(alone)):
@@ -66,7 +67,7 @@ def stated(alone: Floats, gained: Floats, neighbours: Floats) -> Floats:
 
 def unreported(age_hours: Floats) -> Floats:
     """Ages x HAZARDS: how likely an incident of that age is not reported yet."""
-    rules = [REPORTING[name] for name in law.HAZARDS]
+    rules = [REPORTING[name] for name in HAZARDS]
     chance = [norm.sf(np.log(age_hours / rule.median_hours) / rule.spread) for rule in rules]
     longest = np.array([rule.longest_hours for rule in rules])
     return np.where(age_hours[:, None] < longest, np.stack(chance, axis=1), 0.0)

@@ -9,7 +9,8 @@ import numpy as np
 import polars as pl
 
 from simulation.city import H3_RESOLUTION, City
-from simulation.law import HAZARDS, Drivers, plants_standing
+from simulation.figures import HAZARDS
+from simulation.law import Drivers, plants_standing
 from simulation.noise import Floats, stream
 from simulation.severity import grade, scene, shift
 from simulation.world import World, drivers

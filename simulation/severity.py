@@ -14,7 +14,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from simulation.city import City
-from simulation.law import HAZARDS, Drivers, at_work, plants_standing
+from simulation.figures import HAZARDS
+from simulation.law import Drivers, at_work, plants_standing
 from simulation.noise import Floats
 from simulation.timeline import Timeline
 

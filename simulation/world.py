@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from simulation import law
 from simulation.city import City
 from simulation.dispersion import STAYS, plume
+from simulation.figures import CHEMICAL, HAZARDS, TRAFFIC
 from simulation.noise import Floats, red_noise, stream
 from simulation.process import Process, simulate_process
 from simulation.river import mean_rain, simulate_river
@@ -127,26 +128,26 @@ def _happen(
     there = law.plants_standing(timeline, city)[:, plants] > 0  # where none stands a report of odour releases nothing
     speed = weather.wind_speed_m_s.mean(axis=1)
     direction = weather.wind_direction_deg[:, 0]
-    memory: Floats = np.zeros((len(law.HAZARDS), cells))
+    memory: Floats = np.zeros((len(HAZARDS), cells))
     outflow: Floats = np.zeros(plants.size)
     gas: Floats = np.tile(np.array([[VOC_CITY_PPB], [H2S_CITY_PPB]]), (1, cells))
     city_gas = gas.copy()
     gases = np.empty((hours, 2, cells), dtype=np.float32)
-    intensities = np.empty((hours, len(law.HAZARDS), cells), dtype=np.float32)
-    counts = np.empty((hours, len(law.HAZARDS), cells), dtype=np.uint8)
+    intensities = np.empty((hours, len(HAZARDS), cells), dtype=np.float32)
+    counts = np.empty((hours, len(HAZARDS), cells), dtype=np.uint8)
     jolt = np.empty((hours, cells), dtype=np.float32)
     for row in range(hours):
         after = law.followers(memory, city.neighbours)
         rate = law.intensity(row, base, voc_ppb=gas[0], h2s_ppb=gas[1], followers=after)
         struck = _poisson(rate, chances.random(rate.shape))
         memory = law.remember(memory, struck)
-        outflow = outflow * RELEASE_FADES + struck[law.CHEMICAL][plants] * there[row]
+        outflow = outflow * RELEASE_FADES + struck[CHEMICAL][plants] * there[row]
         emitted = np.stack(
             [voc_leaked[row] + RELEASE_VOC_PPB * outflow, h2s_leaked[row] + RELEASE_H2S_PPB * outflow], axis=1
         )
         arriving = air.spread(emitted, wind_speed_m_s=speed[row], wind_direction_deg=direction[row]).T
         gas = city_gas + STAYS * (gas - city_gas) + (1 - STAYS) * arriving
-        gases[row], intensities[row], counts[row], jolt[row] = gas, rate, struck, memory[law.TRAFFIC]
+        gases[row], intensities[row], counts[row], jolt[row] = gas, rate, struck, memory[TRAFFIC]
     return Happenings(gases[:, 0], gases[:, 1], intensities, counts, jolt)
 
 

@@ -17,7 +17,7 @@ from contracts.pilot import Pilot, read_yaml
 from contracts.results import FloatArray
 from contracts.tables import ASSETS, INCIDENTS, READINGS, Tables
 from simulation.city import City, Site, ulsan
-from simulation.law import HAZARDS
+from simulation.figures import HAZARDS
 from simulation.partners.city import counted
 from simulation.partners.folder import Folder
 from simulation.partners.plant import measured as measured_in_plants

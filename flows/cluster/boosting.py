@@ -24,14 +24,13 @@ from lightgbm import DaskLGBMClassifier
 
 from contracts.params import TrainParams
 from contracts.results import BoolArray, Features, Float32Array, FloatArray, IntArray, Labels
+from models.examples import Examples, examples
 from models.split import Parts
 from models.train import (
     Ensemble,
-    Examples,
     Start,
     booster_params,
     check_finite,
-    examples,
     extent,
     starting_point,
     without_information,

@@ -14,10 +14,10 @@ from typing import TYPE_CHECKING, Any
 from distributed import Client
 
 from contracts.errors import NotFound
+from contracts.results import Features
 from flows.cluster.boosting import InOrder, train_data_parallel
 
 if TYPE_CHECKING:
-    from flows.compute import LoadFeatures
     from models.fit import Learner
 
 WHERE = "params.yaml: compute.scheduler"
@@ -48,7 +48,7 @@ class Cluster:
         finally:
             self.client.cancel(list(under_way))
 
-    def learner(self, load: LoadFeatures) -> Learner:
+    def learner(self, load: Callable[[], Features]) -> Learner:
         return partial(train_data_parallel, self.client, load)
 
     def _submit(self, shared: Any, item: Any) -> Any:

@@ -78,7 +78,7 @@ def backtest(settings: Settings, name: str, hazard: str, plan: Plan, *, progress
     Raises:
         NotFound: the features stage has not run. NotEnoughData: not one forecast of that time has an replay.
     """
-    from models.backtest import Term, challenge, walk
+    from models.backtest import Term, challenge, districts_known_at, walk
     from models.hindsight import judge_history, no_outcome
 
     outputs, params = outputs_of(settings, name), params_of(settings, name)
@@ -95,7 +95,15 @@ def backtest(settings: Settings, name: str, hazard: str, plan: Plan, *, progress
         for step in walk(world, challenges):
             progress(step)
             steps.append(step)
-    return judge_history(steps, world.features.spine, final, borders=plan.borders, params=params.evaluate)
+    return judge_history(
+        steps,
+        world.features.spine,
+        final,
+        borders=plan.borders,
+        districts=districts_known_at(world, plan.borders[-1]),
+        level=params.calibrate.interval,
+        params=params.evaluate,
+    )
 
 
 def plan_of(settings: Settings, name: str, *, since: str, until: str, every_months: int, seeds: int) -> Plan:
@@ -172,6 +180,11 @@ def _log(settings: Settings, name: str, replayed: Sequence[Replayed], pictures: 
         for forecaster, skill in found.whole.items():
             metrics |= {f"{found.hazard}.skill.{forecaster}": skill.value}
             metrics |= {f"{found.hazard}.skill.{forecaster}.{end}": getattr(skill, end) for end in ("low", "high")}
+        if found.coverage is not None:
+            metrics |= {
+                f"{found.hazard}.count_coverage": found.coverage.covered,
+                f"{found.hazard}.count_coverage.worst_district": found.coverage.worst,
+            }
     texts = {file: (outputs_of(settings, name).backtest / file).read_text("utf-8") for file in FILES}
     document = json.loads(texts["backtest.json"])
     asked = {f"backtest.{key}": str(document[key]) for key in ("every_months", "seeds")}

@@ -10,8 +10,8 @@ import numpy as np
 import polars as pl
 import pytest
 
-from simulation import law
 from simulation.city import ulsan
+from simulation.figures import ANNUAL_TOTALS, FIRE, FLOOD, HAZARDS, TRAFFIC
 from simulation.timeline import Timeline
 from simulation.weather import simulate_weather
 from simulation.world import World, simulate_world
@@ -125,15 +125,15 @@ def decade() -> World:
 def test_annual_totals_are_as_published(decade: World) -> None:
     shown = decade.timeline.shown
     years = decade.timeline.days / 365.25
-    for hazard, name in enumerate(law.HAZARDS):
+    for hazard, name in enumerate(HAZARDS):
         total = decade.counts[shown, hazard].sum(dtype=float) / years
         allowed = 2.5 if name == "flood" else 1.1  # a decade has few heavy storms
-        assert 1 / allowed < total / law.ANNUAL_TOTALS[name] < allowed, (name, total)
+        assert 1 / allowed < total / ANNUAL_TOTALS[name] < allowed, (name, total)
 
 
 def test_floods_come_in_heavy_rain_only(decade: World) -> None:
     shown = decade.timeline.shown
-    floods = decade.counts[shown, law.FLOOD].sum(axis=1)
+    floods = decade.counts[shown, FLOOD].sum(axis=1)
     rain = np.convolve(decade.weather.rain_mm[shown].max(axis=1), np.ones(24))[: floods.size]
     assert floods[rain > 40].sum() > 0.85 * floods.sum()
     worst_days = np.sort(floods.reshape(-1, 24).sum(axis=1))[::-1][:30]
@@ -142,13 +142,13 @@ def test_floods_come_in_heavy_rain_only(decade: World) -> None:
 
 def test_rain_makes_roads_two_to_three_times_as_dangerous_at_most(decade: World) -> None:
     shown = decade.timeline.shown
-    rate = decade.intensity[shown, law.TRAFFIC].sum(axis=1)
+    rate = decade.intensity[shown, TRAFFIC].sum(axis=1)
     rain = np.concatenate([[0.0], decade.weather.rain_mm[shown][:-1, 0]])
     assert 1.3 < rate[rain > 0.5].mean() / rate[rain == 0].mean() < 3.0
 
 
 def test_winter_leads_in_fires(decade: World) -> None:
     shown = decade.timeline.shown
-    fires = decade.intensity[shown, law.FIRE].sum(axis=1)
+    fires = decade.intensity[shown, FIRE].sum(axis=1)
     month = decade.timeline.month[shown]
     assert fires[month == 1].mean() > 1.3 * fires[month == 7].mean()

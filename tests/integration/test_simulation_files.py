@@ -18,7 +18,7 @@ from contracts.errors import BadPilot, NotFound
 from contracts.params import SimulateParams
 from contracts.pilot import load_pilot
 from simulation import SimulationSummary, simulate, true_risk
-from simulation.law import HAZARDS
+from simulation.figures import HAZARDS
 from simulation.partners.plant import COLUMNS
 
 ROOT = Path(__file__).parents[2]

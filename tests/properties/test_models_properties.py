@@ -12,6 +12,7 @@ from sklearn.metrics import average_precision_score
 
 from contracts.errors import NotEnoughData
 from contracts.params import EvaluateParams, SplitParams
+from models.aftermath import Aftermath
 from models.bands import alarm_bands
 from models.blocks import average_precision, draw_blocks
 from models.calibrate import Calibrator, fit_calibrator
@@ -53,9 +54,17 @@ raw_scores = hnp.arrays(np.float64, 60, elements=st.floats(-15, 15))
 outcomes = hnp.arrays(np.bool_, 60)
 
 
-@given(raw=raw_scores, occurred=outcomes, method=st.sampled_from(["logistic", "isotonic", "none"]))
+@given(
+    raw=raw_scores,
+    occurred=outcomes,
+    method=st.sampled_from(["logistic", "isotonic", "none"]),
+    share=st.floats(0, 1),
+    jump=st.floats(0, 1),
+)
 @settings(deadline=None)
-def test_calibration_keeps_order_and_is_data(raw: np.ndarray, occurred: np.ndarray, method: str) -> None:
+def test_calibration_keeps_order_and_is_data(
+    raw: np.ndarray, occurred: np.ndarray, method: str, share: float, jump: float
+) -> None:
     if occurred.all() or not occurred.any():
         return
     calibrator = fit_calibrator(raw, occurred, method=method)  # type: ignore[arg-type]
@@ -65,7 +74,13 @@ def test_calibration_keeps_order_and_is_data(raw: np.ndarray, occurred: np.ndarr
     assert np.array_equal(
         Calibrator.from_json(json.loads(json.dumps(calibrator.to_json()))).apply(raw), np.array(calibrator.apply(raw))
     )
-    table = fit_interval(calibrator.apply(raw), occurred, refitted=calibrator.apply(raw[::-1]), level=0.9)
+    table = fit_interval(
+        calibrator.apply(raw),
+        occurred,
+        refitted=calibrator.apply(raw[::-1]),
+        aftermath=Aftermath(share=share, jump=jump),
+        level=0.9,
+    )
     low, high = table.apply(risk)
     assert np.all((low > 0) & (low <= risk) & (risk <= high) & (high < 1))
 

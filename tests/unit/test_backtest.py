@@ -7,18 +7,20 @@ from datetime import UTC, datetime, timedelta
 
 import numpy as np
 import pytest
+from scipy.stats import poisson
 
 from contracts.errors import ForesafeError, NotEnoughData
 from contracts.params import EvaluateParams
-from contracts.replay import MODEL, NOBODY
+from contracts.replay import MODEL, NOBODY, Replayed
 from contracts.results import Decision, FloatArray, IntArray, Labels
 from flows.months import month_borders, month_name
-from models.backtest import Step, Term, challenge, rows_between, walk
+from models.backtest import Step, Term, World, challenge, rows_between, walk
 from models.hindsight import judge_history
 from tests.replay_world import END, FIRST, final_labels, terms, world
 
 PARAMS = EvaluateParams(replicates=40, block_days=5)
-UTC_JAN, UTC_FEB, UTC_MARCH = (datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+UTC_JAN, UTC_FEB, UTC_MARCH = THREE = tuple(datetime(2026, month, 1, tzinfo=UTC) for month in (1, 2, 3))
+DISTRICTS = ["남구", "울주군"] * 5
 
 
 def test_climatology_is_in_charge_until_a_model_wins() -> None:
@@ -57,7 +59,7 @@ def made_up_steps(rows: IntArray, forecast: FloatArray, climatology: FloatArray)
     decision = Decision("promote", "model of january", ("",), decided_at=UTC_JAN)
     term = Term("january", UTC_JAN, UTC_MARCH)
     baselines = {"climatology": climatology, "recent_rate": climatology, "logistic_regression": climatology}
-    return [Step(term, decision, "model of january", rows, forecast, baselines)]
+    return [Step(term, decision, "model of january", rows, forecast, baselines, 0.0)]
 
 
 def two_months() -> tuple[Labels, list[Step], FloatArray]:
@@ -69,10 +71,15 @@ def two_months() -> tuple[Labels, list[Step], FloatArray]:
     return final, made_up_steps(rows, truth, np.full(len(rows), 0.08)), truth
 
 
+def judge(here: World, steps: list[Step], final: Labels) -> Replayed:
+    spine = here.features.spine
+    return judge_history(steps, spine, final, borders=THREE, districts=DISTRICTS, level=0.9, params=PARAMS)
+
+
 def test_each_month_and_the_whole_are_judged_by_the_final_labels() -> None:
     """Against the obvious computation, row by row."""
     here, (final, steps, forecast) = world(), two_months()
-    found = judge_history(steps, here.features.spine, final, borders=[UTC_JAN, UTC_FEB, UTC_MARCH], params=PARAMS)
+    found = judge(here, steps, final)
     occurred = final.occurred[steps[0].rows]
     january = here.features.spine.as_of[steps[0].rows] < np.datetime64("2026-02-01")
 
@@ -97,7 +104,7 @@ def test_forecasts_without_an_outcome_are_left_out_and_counted() -> None:
     here, (final, steps, _) = world(), two_months()
     half = len(steps[0].rows) // 4
     fewer = replace(final, **{name: getattr(final, name)[:half] for name in ("rows", "occurred", "count", "severity")})
-    found = judge_history(steps, here.features.spine, fewer, borders=[UTC_JAN, UTC_FEB, UTC_MARCH], params=PARAMS)
+    found = judge(here, steps, fewer)
     first, second = found.months
     assert first.rows == half
     assert second.rows == 0
@@ -110,7 +117,41 @@ def test_a_time_without_any_outcome_is_refused() -> None:
     here, (final, steps, _) = world(), two_months()
     none = replace(final, **{name: getattr(final, name)[:0] for name in ("rows", "occurred", "count", "severity")})
     with pytest.raises(NotEnoughData, match=r"no forecast from 2026-01-01 to 2026-03-01 has an outcome"):
-        judge_history(steps, here.features.spine, none, borders=[UTC_JAN, UTC_FEB, UTC_MARCH], params=PARAMS)
+        judge(here, steps, none)
+
+
+def test_intervals_of_a_districts_week_are_held_against_what_came() -> None:
+    """Against the obvious count, week by week; 59 days are 8 whole weeks of two districts."""
+    here, (final, steps, forecast) = world(), two_months()
+    found = judge(here, steps, final).coverage
+    assert found is not None
+    rows, spine = steps[0].rows, here.features.spine
+    day = (spine.as_of[rows] - spine.as_of[rows].min()) // np.timedelta64(1, "D")
+    inside: dict[str, list[float]] = {"남구": [], "울주군": []}
+    for name in inside:
+        for week in range(8):
+            these = (day // 7 == week) & (np.array(DISTRICTS)[spine.asset[rows]] == name)
+            expected, count = (
+                -np.log1p(-forecast[these]).sum(),
+                final.count[np.searchsorted(final.rows, rows[these])].sum(),
+            )
+            low, high = poisson.cdf(count - 1, expected), poisson.cdf(count, expected)
+            inside[name].append(max(min(high, 0.95) - max(low, 0.05), 0.0) / (high - low))
+    assert found.by_group == pytest.approx({name: np.mean(values) for name, values in inside.items()})
+    assert found.cases == 16
+    assert found.covered == pytest.approx(np.mean([*inside["남구"], *inside["울주군"]]))
+
+
+def test_forecasts_that_are_too_low_are_not_covered() -> None:
+    here, (final, steps, forecast) = world(), two_months()
+    found = judge(here, [replace(steps[0], probability=forecast / 4)], final).coverage
+    assert found is not None
+    assert found.covered < 0.3
+
+
+def test_climatology_in_charge_states_no_interval() -> None:
+    here, (final, steps, _) = world(), two_months()
+    assert judge(here, [replace(steps[0], count_variance=None)], final).coverage is None
 
 
 def borders(since: str = "", until: str = "") -> list[str]:

@@ -10,9 +10,10 @@ import pytest
 from contracts.errors import BadTable, NotEnoughData
 from contracts.params import TrainParams
 from contracts.results import Features, Labels
+from models.examples import examples
 from models.pyfunc import raw_scores, sigmoid
 from models.split import Parts
-from models.train import examples, train
+from models.train import train
 from tests.synthetic_risk import FIRST, SMALL_TRAIN, city, walk
 
 

@@ -15,7 +15,8 @@ from contracts.errors import BadPilot, NotFound
 from contracts.params import SimulateParams
 from simulation import Changes, Opening, Recalibration, go_on, simulate, true_risk
 from simulation.city import City, ulsan
-from simulation.law import CHEMICAL, plants_standing
+from simulation.figures import CHEMICAL
+from simulation.law import plants_standing
 from simulation.partners.folder import by_known_month
 from simulation.partners.plant import COLUMNS
 from simulation.reports import reports, true_incidents

@@ -10,6 +10,7 @@ import pytest
 
 from simulation import law
 from simulation.city import ulsan
+from simulation.figures import CHEMICAL, FIRE, FLOOD, HAZARDS, MEMORY_HOURS
 from simulation.knowable import knowable_intensity, spontaneous, stated, told, unreported
 from simulation.noise import Floats
 from simulation.reports import true_incidents
@@ -31,7 +32,7 @@ def loss(rate: Floats, world: World, hazard: int) -> float:
 
 def test_reports_say_more_than_silence_and_less_than_the_truth(year: World) -> None:
     alone, known = spontaneous(year), knowable_intensity(year)
-    for hazard in (law.FIRE, law.CHEMICAL, law.FLOOD):
+    for hazard in (FIRE, CHEMICAL, FLOOD):
         levelled = alone * (known[:, hazard].sum() / alone[:, hazard].sum())
         assert loss(year.intensity, year, hazard) < loss(known, year, hazard) < loss(levelled, year, hazard)
 
@@ -39,7 +40,7 @@ def test_reports_say_more_than_silence_and_less_than_the_truth(year: World) -> N
 def test_it_expects_as_many_as_come(year: World) -> None:
     shown = year.timeline.shown
     known = knowable_intensity(year)
-    for hazard, name in enumerate(law.HAZARDS):
+    for hazard, name in enumerate(HAZARDS):
         expected, counted = known[shown, hazard].sum(), year.counts[shown, hazard].sum(dtype=float)
         assert abs(counted - expected) < 4 * np.sqrt(expected) + 1, name
 
@@ -59,7 +60,7 @@ def test_reports_at_once_are_the_truth(year: World) -> None:
     memory = np.zeros(year.intensity.shape[1:])
     gained = told(year, incidents)
     for row in range(year.timeline.lead, year.timeline.lead + 2000):
-        memory = memory * np.exp(-1.0 / law.MEMORY_HOURS)[:, None] + gained[row]
+        memory = memory * np.exp(-1.0 / MEMORY_HOURS)[:, None] + gained[row]
     true = np.zeros_like(memory)
     for row in range(year.timeline.lead, year.timeline.lead + 1999):
         true = law.remember(true, year.counts[row])

@@ -10,6 +10,7 @@ import pytest
 from simulation import law
 from simulation.city import DISTRICTS, ulsan
 from simulation.dispersion import plume
+from simulation.figures import FIRE, HAZARDS, OFFSPRING_NEAR, OFFSPRING_OWN, TRAFFIC, WORKER
 from simulation.reports import REPORTING, true_incidents
 from simulation.severity import GRADES, grade
 from simulation.timeline import Timeline
@@ -23,7 +24,7 @@ def year() -> World:
 
 def test_incident_counts_match_the_integral_of_the_intensity(year: World) -> None:
     """Compensator: counts minus the summed intensity is a martingale with the intensity's sum as variance."""
-    for hazard, name in enumerate(law.HAZARDS):
+    for hazard, name in enumerate(HAZARDS):
         expected = year.intensity[:, hazard].sum(dtype=float)
         counted = year.counts[:, hazard].sum(dtype=float)
         assert abs(counted - expected) < 4 * np.sqrt(expected) + 1, name
@@ -42,7 +43,7 @@ def test_after_incidents_and_drivers_explain_all_clustering(year: World) -> None
     """Residuals of neighbouring hours do not correlate: nothing but the stated law makes incidents cluster."""
     residual = year.counts.astype(float) - year.intensity
     scaled = residual / np.sqrt(np.maximum(year.intensity, 1e-12))
-    for hazard in (law.FIRE, law.TRAFFIC, law.WORKER):
+    for hazard in (FIRE, TRAFFIC, WORKER):
         now, before = scaled[1:, hazard], scaled[:-1, hazard]
         assert abs((now * before).mean()) < 4 / np.sqrt(now.size)
 
@@ -74,9 +75,9 @@ def test_intensity_of_an_hour_does_not_see_its_own_drivers() -> None:
 
 
 def test_without_a_shift_a_hazard_has_its_usual_shares_and_a_shift_only_worsens() -> None:
-    shares = [REPORTING[name].severities for name in law.HAZARDS]
+    shares = [REPORTING[name].severities for name in HAZARDS]
     draw = (np.arange(1000) + 0.5) / 1000
-    for hazard in range(len(law.HAZARDS)):
+    for hazard in range(len(HAZARDS)):
         usual, worse = (grade(shares, np.full(1000, hazard), np.full(1000, by), draw) for by in (0.0, 0.7))
         np.testing.assert_allclose(np.bincount(usual, minlength=GRADES + 1)[1:] / 1000, shares[hazard], atol=0.001)
         assert (worse >= usual).all()
@@ -117,28 +118,28 @@ def test_gas_goes_downwind() -> None:
 
 def test_a_release_raises_risk_downwind_and_fires_bring_injuries() -> None:
     city = ulsan()
-    memory = np.zeros((len(law.HAZARDS), len(city.cells)))
-    memory[law.FIRE, 4] = 1.0
+    memory = np.zeros((len(HAZARDS), len(city.cells)))
+    memory[FIRE, 4] = 1.0
     after = law.followers(memory, city.neighbours)
-    assert after[law.WORKER, 4] > after[law.FIRE, 4] > 0
-    assert (after[law.FIRE] > 0).sum() == 1 + city.neighbours[4].sum()
+    assert after[WORKER, 4] > after[FIRE, 4] > 0
+    assert (after[FIRE] > 0).sum() == 1 + city.neighbours[4].sum()
 
 
 def test_each_incident_brings_fewer_than_one_follower() -> None:
-    offspring = law.OFFSPRING_OWN + law.OFFSPRING_NEAR
+    offspring = OFFSPRING_OWN + OFFSPRING_NEAR
     assert np.max(np.abs(np.linalg.eigvals(offspring))) < 0.5
 
 
 def test_offspring_over_all_time_is_as_stated() -> None:
     """One fire, followed until it is forgotten, brings the stated number of injuries in its own cell."""
     city = ulsan()
-    memory = np.zeros((len(law.HAZARDS), len(city.cells)))
-    memory[law.FIRE, 0] = 1.0
+    memory = np.zeros((len(HAZARDS), len(city.cells)))
+    memory[FIRE, 0] = 1.0
     total = 0.0
     for _ in range(400):
-        total += law.followers(memory, city.neighbours)[law.WORKER, 0]
+        total += law.followers(memory, city.neighbours)[WORKER, 0]
         memory = law.remember(memory, np.zeros_like(memory))
-    assert total == pytest.approx(law.OFFSPRING_OWN[law.WORKER, law.FIRE], rel=1e-6)
+    assert total == pytest.approx(OFFSPRING_OWN[WORKER, FIRE], rel=1e-6)
 
 
 def test_city_has_real_districts_and_unique_cells() -> None:
@@ -168,8 +169,8 @@ def test_liberation_day_is_a_holiday_and_the_day_after_a_long_stop_a_restart() -
 
 def test_weekly_and_daily_rhythms_are_there(year: World) -> None:
     shown, timeline = year.timeline.shown, year.timeline
-    traffic = year.intensity[shown, law.TRAFFIC].sum(axis=1)
-    work = year.intensity[shown, law.WORKER].sum(axis=1)
+    traffic = year.intensity[shown, TRAFFIC].sum(axis=1)
+    work = year.intensity[shown, WORKER].sum(axis=1)
     hour, rest = timeline.hour[shown], timeline.rest[shown]
     assert traffic[hour == 18].mean() > 3 * traffic[hour == 3].mean()
     assert work[(hour == 10) & ~rest].mean() > 2 * work[(hour == 10) & rest].mean()

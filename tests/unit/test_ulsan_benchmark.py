@@ -10,10 +10,11 @@ import pytest
 
 from benchmarks.law_form import SLOTS, Part, Rows, fit, log_rate
 from benchmarks.learning_curve import Curve, Point, curve_table, expected_share, plot_curves
-from benchmarks.ulsan import Reached, share_of_attainable, summary, table
+from benchmarks.ulsan import Reached, coverage_table, share_of_attainable, summary, table
 from contracts.errors import NotEnoughData
 from contracts.params import EvaluateParams
 from contracts.results import Estimate, FeatureInfo, Features, FloatArray, Spine
+from contracts.worth import Coverage
 
 HOURS = 24 * 120
 RANDOM = np.random.default_rng(3)
@@ -62,7 +63,16 @@ def test_a_hazard_that_could_not_be_trained_counts_as_climatology() -> None:
 
 def reached(share: Estimate, *, of_knowable: Estimate) -> Reached:
     told = Estimate(0.85, 0.8, 0.9)
-    return Reached("one", 50, 0.02, 0.015, 0.01, share=share, law_told=told, of_knowable=of_knowable)
+    held = (Coverage("weekly counts", 0.9, 85, 0.912, "남구", 0.874, {"남구": 0.874}),)
+    return Reached("one", 50, 0.02, 0.015, 0.01, share=share, law_told=told, of_knowable=of_knowable, coverage=held)
+
+
+def test_coverage_is_shown_with_the_worst_district() -> None:
+    refused = NotEnoughData("12 training rows with an incident", where="train flood")
+    some = Estimate(0.5, 0.4, 0.6)
+    lines = coverage_table({"flood": refused, "fire": reached(some, of_knowable=some)}).splitlines()
+    assert lines[0].split() == ["hazard", "weekly", "counts"]
+    assert lines[1:] == [f"{'fire':<18}{'91.2 (87)':>38}"]
 
 
 def test_in_expectation_the_truth_has_all_and_a_blunted_one_less() -> None:
