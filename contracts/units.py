@@ -120,7 +120,7 @@ def conversion(theirs: str, ours: str) -> Conversion:
     if theirs == ours:
         return SAME
     source, target = _unit(theirs), _unit(ours)
-    if source.dimensionality != target.dimensionality:
+    if not _same_quantity(source, target):
         raise BadContract(
             f"{theirs!r} cannot become {ours!r}",
             allowed="units of the same quantity",
@@ -146,6 +146,12 @@ def _unit(name: str) -> Any:
         return _registry().Unit(name if name != "1" else "")
     except (pint.errors.PintError, ValueError, TypeError, AssertionError, SyntaxError) as error:
         raise BadContract(f"unknown unit {name!r}", allowed=nearest(name, COMMON)) from error
+
+
+def _same_quantity(source: Any, target: Any) -> bool:
+    """By base units too: to pint angles, counts and shares are all numbers, and 1 deg would become 1.7 %."""
+    base = _registry().get_base_units
+    return bool(source.dimensionality == target.dimensionality and base(source)[1] == base(target)[1])
 
 
 def _difference(unit: Any) -> Any:

@@ -53,5 +53,6 @@ def test_an_unknown_unit_names_the_nearest_and_another_quantity_is_refused() -> 
         conversion("ppbb", "ppm")
     with pytest.raises(BadContract, match="cannot become"):
         conversion("hPa", "degC")
-    with pytest.raises(BadContract, match="cannot become"):
-        conversion("veh/h", "people/h")
+    for theirs, ours in (("veh/h", "people/h"), ("deg", "percent"), ("count", "percent"), ("1", "deg")):
+        with pytest.raises(BadContract, match="cannot become"):
+            conversion(theirs, ours)
