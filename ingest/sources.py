@@ -8,6 +8,7 @@ from __future__ import annotations
 import gzip
 import hashlib
 import io
+import re
 import zlib
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -73,16 +74,16 @@ def locate(feed: Feed, roots: Mapping[str, Path]) -> tuple[SourceFile, ...]:
     Raises:
         BadSource: no such folder or no file that matches; says what there is instead. Unreachable: no answer.
     """
-    url = resolve(feed, roots)
+    url, where = resolve(feed, roots), f"{feed.name}: {_without_keys(feed.path)}"
     try:
         fs, path = fsspec.core.url_to_fs(url)
         found = _matching(fs, path)
     except _FAULTS as error:
-        raise _kind(error)(f"cannot be reached: {_said(error)}", where=f"{feed.name}: {feed.path}") from error
+        raise _kind(error)(f"cannot be reached: {_said(error)}", where=where) from error
     if not found:
         raise BadSource(
             "no file",
-            where=f"{feed.name}: {feed.path}",
+            where=where,
             cause=_beside(fs, path),
             fix="ask the partner, or correct path",
         )
@@ -107,9 +108,13 @@ def _is_http(path: str) -> bool:
     return path.startswith(("http://", "https://"))
 
 
+def _without_keys(text: str) -> str:
+    """Without what follows a `?` in a web address, and who it names before the host: either may be a key."""
+    return re.sub(r"(https?://)(?:[^/@\s]*@)?([^?\s]*)(?:\?\S*)?", r"\1\2", text)
+
+
 def _name(path: str) -> str:
-    """Without what follows a `?` in a web address: it may be a key."""
-    return (path.partition("?")[0] if _is_http(path) else path).rsplit("/", 1)[-1]
+    return _without_keys(path).rsplit("/", 1)[-1]
 
 
 def _kind(error: Exception) -> type[BadSource]:
@@ -121,10 +126,10 @@ def _kind(error: Exception) -> type[BadSource]:
 
 
 def _said(error: Exception) -> str:
-    """In words; some say nothing of themselves. A web address is left out, as it may hold a key."""
+    """In words; some say nothing of themselves."""
     if isinstance(error, ClientResponseError):
         return f"the server answers {error.status} {error.message}"
-    return str(error) or type(error).__name__
+    return _without_keys(str(error)) or type(error).__name__
 
 
 def _beside(fs: fsspec.AbstractFileSystem, path: str) -> str:

@@ -77,14 +77,21 @@ def count_variance(
     calibrate: (c,) positions into `labels`. districts: of each asset of the spine; none: the whole area is one.
     """
     here = spine.take(labels.rows[calibrate])
-    groups = district_weeks(
-        probability,
-        labels.count[calibrate],
-        district=Where.of(here.asset, districts or [""] * len(spine.assets)).district,
-        as_of=here.as_of,
-        horizon_over_cadence=windows_per_incident(here.as_of, labels.horizon_hours),
-    )
+    groups = weeks_of(probability, labels.count[calibrate], here, districts, horizon_hours=labels.horizon_hours)
     return fit_relative_variance(groups)
+
+
+def weeks_of(
+    probability: FloatArray, count: IntArray, here: Spine, districts: Sequence[str], *, horizon_hours: int
+) -> Groups:
+    """`district_weeks` of the rows of a spine. districts: of each of its assets; none: the whole area is one."""
+    return district_weeks(
+        probability,
+        count,
+        district=Where.of(here.asset, districts or [""] * len(here.assets)).district,
+        as_of=here.as_of,
+        horizon_over_cadence=windows_per_incident(here.as_of, horizon_hours),
+    )
 
 
 def covered(groups: Groups, relative_variance: float, *, level: float) -> FloatArray:

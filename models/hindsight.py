@@ -20,7 +20,7 @@ from contracts.results import BoolArray, Estimate, FloatArray, InstantArray, Int
 from contracts.worth import Coverage
 from models.backtest import Step
 from models.blocks import DAY, draw_blocks, estimate
-from models.counts import covered, district_weeks, windows_per_incident
+from models.counts import covered, weeks_of
 from models.coverage import DISTRICT_WEEKS, coverage
 from models.evaluation import row_losses
 from models.where import Where
@@ -58,8 +58,7 @@ def judge_history(
         NotEnoughData: not one forecast has an outcome yet.
     """
     forecast = np.concatenate([step.rows for step in steps])
-    place = np.searchsorted(final.rows, forecast)
-    ripe = np.append(final.rows, -1)[place] == forecast
+    ripe, place = _outcomes(forecast, final)
     if not ripe.any():
         raise no_outcome(final.hazard, borders)
     rows = _ripe_rows(steps, spine, final, ripe=ripe, label=place[ripe])
@@ -82,6 +81,12 @@ def no_outcome(hazard: str, borders: Sequence[datetime]) -> NotEnoughData:
     )
 
 
+def _outcomes(rows: IntArray, final: Labels) -> tuple[BoolArray, IntArray]:
+    """Of rows of the spine: whether there is an outcome, and its position in `final`, which means nothing where not."""
+    place = np.searchsorted(final.rows, rows)
+    return np.append(final.rows, -1)[place] == rows, place
+
+
 def _ripe_rows(steps: Sequence[Step], spine: Spine, final: Labels, *, ripe: BoolArray, label: IntArray) -> _Rows:
     occurred = final.occurred[label]
     everyone = {MODEL: [step.probability for step in steps]}
@@ -98,18 +103,11 @@ def _coverage(
     """Of each term's whole weeks, how often the incidents of a district lay in the interval of the model in charge."""
     found: list[tuple[FloatArray, IntArray]] = []
     for step in steps:
-        label = np.searchsorted(final.rows, step.rows)
-        ripe = np.append(final.rows, -1)[label] == step.rows
+        ripe, label = _outcomes(step.rows, final)
         if step.count_variance is None or not ripe.any():
             continue
-        here = spine.take(step.rows[ripe])
-        groups = district_weeks(
-            step.probability[ripe],
-            final.count[label[ripe]],
-            district=Where.of(here.asset, districts).district,
-            as_of=here.as_of,
-            horizon_over_cadence=windows_per_incident(here.as_of, final.horizon_hours),
-        )
+        here, count = spine.take(step.rows[ripe]), final.count[label[ripe]]
+        groups = weeks_of(step.probability[ripe], count, here, districts, horizon_hours=final.horizon_hours)
         found.append((covered(groups, step.count_variance, level=level), groups.district))
     if not found:
         return None
