@@ -20,7 +20,7 @@ from models.evaluation import Judged
 from models.explain import usual_values
 from models.intervals import fit_interval
 from models.pyfunc import raw_scores
-from models.refit import refit_forecasts
+from models.refit import refit
 from models.risk_model import RiskModel
 from models.severity import fit_severity
 from models.split import HOUR, Parts
@@ -87,9 +87,7 @@ def fit_risk_model(
         interval=fit_interval(
             probability,
             occurred,
-            refitted=refit_forecasts(
-                features, labels, parts=parts, ensemble=ensemble, calibrator=calibrator, config=train_params
-            ),
+            refit=refit(features, labels, parts=parts, ensemble=ensemble, calibrator=calibrator, config=train_params),
             aftermath=_aftermath(probability, labels, features.spine, parts),
             level=calibrate_params.interval,
         ),

@@ -5,8 +5,8 @@ happened (docs/decisions/007).
 interval of the observed rate, Beta(k + 1/2, n - k + 1/2), as log odds around the mean forecast.
 
 **Straying.** How far a fit lies from the law it learns from is not seen in outcomes of 0 and 1, so it is seen where the
-law is known: outcomes of the training rows are drawn from the model's own forecasts, one booster is fitted to them, and
-its forecasts are compared with the ones it should have found (a parametric bootstrap, `models.refit`). The real law is
+law is known: outcomes of the training rows are drawn from the model's first booster, another is fitted to them, and its
+forecasts are compared with the ones it should have found (a parametric bootstrap, `models.refit`). The real law is
 rougher than the model's forecasts by about as much again, so the variance counts twice; and where a lower risk leaves
 fewer incidents to learn from, a fit is taken to stray at least as far as at any higher one: its own forecasts are too
 smooth there to show it. Both are assumptions that only a city with a known true risk can check; the report of a
@@ -36,6 +36,7 @@ from scipy.stats import beta, norm
 from contracts.results import BoolArray, FloatArray
 from models.aftermath import Aftermath
 from models.pyfunc import log_odds, risk_interval, sigmoid
+from models.refit import Refit
 
 MAX_BINS = 10
 INCIDENTS_PER_BIN = 5
@@ -66,18 +67,18 @@ class IntervalTable:
 
 
 def fit_interval(
-    probability: FloatArray, occurred: BoolArray, *, refitted: FloatArray, aftermath: Aftermath, level: float
+    probability: FloatArray, occurred: BoolArray, *, refit: Refit, aftermath: Aftermath, level: float
 ) -> IntervalTable:
     """The table of half widths, from the calibration part.
 
     Args:
         probability: (m,) the model's calibrated forecasts.
-        refitted: (m,) forecasts of a booster that was fitted to outcomes drawn from the model.
+        refit: what a booster found of a law that it was fitted to outcomes of, on the same rows.
         aftermath: what these rows show right after incidents.
         level: 0.9 for 90 %.
     """
     at, below, above = _level_widths(probability, occurred, level)
-    stray_at, stray = _stray(probability, refitted)
+    stray_at, stray = _stray(refit)
     centre = np.unique(np.concatenate([at, stray_at]))
     spread = np.sqrt(UNSEEN_FACTOR) * np.interp(centre, stray_at, stray)
     wide, lowered = float(norm.ppf((1 + level) / 2)) * spread, spread**2 / 2
@@ -123,12 +124,13 @@ def _level_widths(
     return np.array(centre), np.array(below), np.array(above)
 
 
-def _stray(probability: FloatArray, refitted: FloatArray) -> tuple[FloatArray, FloatArray]:
-    """Log odds of the refitted forecast, and the standard deviation of what it should have been around them.
+def _stray(refit: Refit) -> tuple[FloatArray, FloatArray]:
+    """Log odds of the forecasts that were found, and the standard deviation of the law around them.
 
     The mean of the difference is left out: calibration takes it away.
     """
-    found, error = log_odds(refitted), log_odds(probability) - log_odds(refitted)
+    found = log_odds(refit.found)
+    error = log_odds(refit.law) - found
     edges = np.unique(np.quantile(found, STRAY_QUANTILES))
     bins = np.searchsorted(edges, found, side="right")
     kept = [i for i in range(len(edges) + 1) if (bins == i).sum() >= STRAY_MIN_ROWS]

@@ -1,21 +1,34 @@
-"""A fit whose law is known: outcomes are drawn from a model's own forecasts, and one booster learns them again."""
+"""A fit whose law is known: outcomes are drawn from a model's own forecasts, and one booster learns them again.
+
+The law is the model's first booster, calibrated: as good a law as the mean of all, at the cost of one.
+"""
 
 from __future__ import annotations
+
+from dataclasses import dataclass
 
 import numpy as np
 
 from contracts.params import TrainParams
-from contracts.results import Features, FloatArray, Labels
+from contracts.results import Features, FloatArray, IntArray, Labels
 from models.calibrate import Calibrator
 from models.pyfunc import raw_scores, sigmoid
 from models.split import Parts
-from models.train import Ensemble, fit_boosters
+from models.train import Ensemble, fit_boosters, parse_booster
 
 CHUNK_ROWS = 200_000
 SEED = 20_07  # of the drawn outcomes: fixed, so that a rebuild gives the same bytes
 
 
-def refit_forecasts(
+@dataclass(frozen=True)
+class Refit:
+    """Probabilities of the same rows: the law's, and those that a booster of as many trees found of it."""
+
+    law: FloatArray
+    found: FloatArray
+
+
+def refit(
     features: Features,
     labels: Labels,
     *,
@@ -23,15 +36,20 @@ def refit_forecasts(
     ensemble: Ensemble,
     calibrator: Calibrator,
     config: TrainParams,
-) -> FloatArray:
-    """(calibration rows,) what a booster of as many trees finds when the model's forecasts are the law."""
-    boosters = ensemble.parsed()
-    train = labels.rows[parts.train]
-    starts = range(0, len(train), CHUNK_ROWS)
-    law = [calibrator.apply(raw_scores(boosters, features.values[train[i : i + CHUNK_ROWS]]).mean(0)) for i in starts]
-    drawn = np.random.default_rng(SEED).random(len(train)) < np.concatenate(law)
+) -> Refit:
+    """Of the calibration rows; drawn and fitted on the training rows."""
+    booster = parse_booster(ensemble.boosters[0])
+
+    def law(rows: IntArray) -> FloatArray:
+        starts = range(0, len(rows), CHUNK_ROWS)
+        raw = [raw_scores((booster,), features.values[rows[i : i + CHUNK_ROWS]])[0] for i in starts]
+        return calibrator.apply(np.concatenate(raw))
+
+    train, calibrate = labels.rows[parts.train], labels.rows[parts.calibrate]
+    chance = law(train)
+    drawn = np.random.default_rng(SEED).random(len(train)) < chance
     if drawn.all() or not drawn.any():
-        return np.full(len(parts.calibrate), drawn.mean()).clip(1e-9, 1 - 1e-9)
+        return Refit(law(calibrate), np.full(len(calibrate), drawn.mean()).clip(1e-9, 1 - 1e-9))
     one = config.model_copy(update={"seeds": config.seeds[:1]})
     again = fit_boosters(features, train, drawn, hazard=labels.hazard, trees=ensemble.trees, config=one)
-    return sigmoid(raw_scores(again, features.values[labels.rows[parts.calibrate]]).mean(axis=0))
+    return Refit(law(calibrate), sigmoid(raw_scores(again, features.values[calibrate])[0]))

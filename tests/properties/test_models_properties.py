@@ -18,6 +18,7 @@ from models.blocks import average_precision, draw_blocks
 from models.calibrate import Calibrator, fit_calibrator
 from models.evaluation import Judged, evaluate
 from models.intervals import fit_interval
+from models.refit import Refit
 from models.split import HOUR, split_parts, temporal_folds
 
 START = np.datetime64("2026-01-01T00:00", "us")
@@ -77,7 +78,7 @@ def test_calibration_keeps_order_and_is_data(
     table = fit_interval(
         calibrator.apply(raw),
         occurred,
-        refitted=calibrator.apply(raw[::-1]),
+        refit=Refit(calibrator.apply(raw), calibrator.apply(raw[::-1])),
         aftermath=Aftermath(share=share, jump=jump),
         level=0.9,
     )
