@@ -104,6 +104,7 @@ class TrainParams(Frozen):
     num_threads: int = Field(default=2, ge=1)
     seeds: tuple[int, ...] = (1, 2, 3)
     profile_kinds: int = Field(default=0, ge=0, le=8)  # of activity in a profile to start from; 0: no profile
+    profile_sizes: tuple[str, ...] = ()  # features that say how large a place is in a kind: people by industry
     negative_share: float = Field(default=1.0, gt=0, le=1)  # of rows without incident, weighted back by 1 / share
     min_incidents: int = Field(default=30, ge=2)  # fewer in the training part: nothing is trained
     hazards: tuple[str, ...] = ()  # empty: every hazard of the pilot

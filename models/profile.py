@@ -5,8 +5,10 @@ says it with few numbers. First the rate of a place at an hour is exp(level + pl
 likelihood. Then it is multiplied by a sum over a few kinds of activity of (place's share in the kind) * (the kind's
 strength at the hour): Poisson factorisation with gamma priors around no change, of which the mean is taken and not the
 mode, because each place has few incidents (Gopalan, Hofman and Blei 2015). The kinds stay only where they gain
-likelihood on weeks that they were not fitted to. Boosting then starts from the profile, for each training row from one
-that was fitted without the row's weeks, so that trees do not learn to trust an outcome that is in it.
+likelihood on weeks that they were not fitted to. Where columns say how large each place is in each kind (people by
+industry), a third way is tried and judged by the same weeks: the kinds are those, and what is learned is their hours,
+and a factor of each place's own. Boosting then starts from the profile, for each training row from one that was fitted
+without the row's weeks, so that trees do not learn to trust an outcome that is in it.
 
 The profile becomes the first trees of each booster: a released model stays one LightGBM text, which anything loads.
 """
@@ -33,11 +35,13 @@ FOLDS = 5  # of whole weeks
 PLACE_PRECISION, SLOT_PRECISION = 1.0, 0.3  # normal priors around 0, in log rates
 NEIGHBOUR_PRECISION = 10.0  # of an hour's level around the hour before
 SHARE_SHAPE, STRENGTH_SHAPE = 1.0, 2.0  # of the gamma priors of a place's share in a kind, of a kind's hour
+SIZE_SHAPE, SIZED_STRENGTH_SHAPE = 10.0, 1.0  # the same where the share is known, but for a third of it either way
+NO_SIZE = 1e-4  # of the mean size: a place that has nothing of a kind has a little
 STARTS, ROUNDS = 3, 300  # of the kinds' updates
 WORTH_KINDS = 10.0  # nats of likelihood on other weeks, or kinds are only noise
 LARGEST = 25.0  # log rate
 NEGLIGIBLE = 1e-4  # log odds
-MOST_LEAVES = 512  # of one tree: more would only make reasons slow
+MOST_LEAVES = 2048  # of one tree: more only make it slower
 WEEK = np.timedelta64(7, "D")
 SEED = 3  # of the kinds' start: kinds that start alike stay alike
 
@@ -91,8 +95,32 @@ def keys_of(features: Features, rows: IntArray) -> Float32Array:
     return np.column_stack([features.column(name)[rows] if name in features.names else none for name in KEYS])
 
 
-def fit_profile(keys: Float32Array, as_of: InstantArray, occurred: BoolArray, *, most_kinds: int) -> Profile:
-    """Fit to training rows. keys: (n, 5), see `keys_of`; as_of, occurred: (n,). Up to `most_kinds` kinds are tried."""
+def sizes_of(features: Features, rows: IntArray, names: tuple[str, ...]) -> Float32Array:
+    """(m, kinds) the columns that say how large a place is in each kind of activity; 0 where that is not known.
+
+    Raises:
+        BadTable: no such column.
+    """
+    if lacking := [name for name in names if name not in features.names]:
+        raise BadTable(
+            f"no feature {lacking[0]!r}",
+            where="train.profile_sizes",
+            allowed="names of features, such as those of `kind: latest` over static metrics",
+            cause="a pilot that builds no such feature, or a misspelt name",
+        )
+    return np.nan_to_num(np.column_stack([features.column(name)[rows] for name in names]))
+
+
+def fit_profile(
+    keys: Float32Array,
+    as_of: InstantArray,
+    occurred: BoolArray,
+    *,
+    most_kinds: int,
+    sizes: Float32Array | None = None,
+) -> Profile:
+    """Fit to training rows. keys: (n, 5), see `keys_of`; as_of, occurred: (n,). Up to `most_kinds` kinds are tried,
+    and those of `sizes`, (n, kinds), see `sizes_of`."""
     places = np.unique(_position(keys)).view(np.float32).reshape(-1, 2)
     size = FOLDS, len(places), SLOTS
     where = np.ravel_multi_index((_fold(as_of), _place(keys, places), _slot(keys)), size)
@@ -101,12 +129,16 @@ def fit_profile(keys: Float32Array, as_of: InstantArray, occurred: BoolArray, *,
     whole, parts = _each_left_out(rows), _each_left_out(hits)
     with threadpool_limits(1, "blas"):  # on so few numbers more threads are slower, and add in another order
         plain = np.stack([_product(r, h) for r, h in zip(whole, parts, strict=True)])
+        tried = []
         if most_kinds > 1:
-            changed = plain + [
-                _kinds(r * np.exp(t), h, most_kinds) for r, h, t in zip(whole, parts, plain, strict=True)
-            ]
-            if _loss(rows, hits, changed) < _loss(rows, hits, plain) - WORTH_KINDS:
-                return Profile(places, changed)
+            kinds = [_kinds(r * np.exp(t), h, most_kinds) for r, h, t in zip(whole, parts, plain, strict=True)]
+            tried.append(plain + kinds)
+        if sizes is not None:
+            large = _mean_by(_place(keys, places), sizes, len(places))
+            tried.append(np.stack([_sized(r, h, large) for r, h in zip(whole, parts, strict=True)]))
+    lost = [_loss(rows, hits, tables) for tables in tried]
+    if lost and min(lost) < _loss(rows, hits, plain) - WORTH_KINDS:
+        return Profile(places, tried[int(np.argmin(lost))])
     return Profile(places, plain)
 
 
@@ -187,6 +219,26 @@ def _factors(expected: FloatArray, hits: FloatArray, kinds: int, random: np.rand
         hour = _update(expected.T, hits.T, hour, share, STRENGTH_SHAPE, STRENGTH_SHAPE)
         usual_share = _mean(share).mean(axis=0)
     return _mean(share) @ _mean(hour).T
+
+
+def _sized(rows: FloatArray, hits: FloatArray, sizes: FloatArray) -> FloatArray:
+    """(places, SLOTS) log rates: kinds of which each place has as much as its size, but for a factor of its own.
+    sizes: (places, kinds)."""
+    level = (hits.sum() + 0.5) / (rows.sum() + 1.0)
+    usual = sizes * (rows.sum() / max(float(rows.sum(1) @ sizes.sum(1)), 1e-300))  # so that the mean rate is the level
+    rate = SIZE_SHAPE / np.maximum(usual, NO_SIZE * usual.mean() + 1e-300)
+    share = np.full(sizes.shape, SIZE_SHAPE), rate
+    hour = np.full((SLOTS, sizes.shape[1]), SIZED_STRENGTH_SHAPE), np.full((SLOTS, sizes.shape[1]), 1.0)
+    for _ in range(ROUNDS):
+        hour = _update(level * rows.T, hits.T, hour, share, SIZED_STRENGTH_SHAPE, SIZED_STRENGTH_SHAPE)
+        share = _update(level * rows, hits, share, hour, SIZE_SHAPE, rate)
+    return np.asarray(np.log(level * _mean(share) @ _mean(hour).T))
+
+
+def _mean_by(group: IntArray, values: Float32Array, groups: int) -> FloatArray:
+    """(groups, k) of (n, k)."""
+    sums = [np.bincount(group, weights=column, minlength=groups) for column in values.T]
+    return np.stack(sums, axis=1) / np.maximum(np.bincount(group, minlength=groups), 1)[:, None]
 
 
 Gamma = tuple[FloatArray, FloatArray]  # shapes and rates

@@ -27,7 +27,7 @@ from contracts.results import (
     Labels,
 )
 from models.examples import Examples, examples, sample
-from models.profile import after, fit_profile, keys_of
+from models.profile import after, fit_profile, keys_of, sizes_of
 from models.split import Parts
 
 
@@ -102,12 +102,13 @@ def starting_point(
     """From all the training rows, those that are not kept as examples too: quiet hours are what a profile is made of.
 
     Raises:
-        BadTable: a profile is asked for, and no columns tell place and hour apart.
+        BadTable: a profile is asked for, and no columns tell place and hour apart, or a column of sizes is missing.
     """
     if not config.profile_kinds:
         return Start()
     as_of = features.spine.as_of
-    profile = fit_profile(keys_of(features, rows), as_of[rows], occurred, most_kinds=config.profile_kinds)
+    sizes = sizes_of(features, rows, config.profile_sizes) if config.profile_sizes else None
+    profile = fit_profile(keys_of(features, rows), as_of[rows], occurred, most_kinds=config.profile_kinds, sizes=sizes)
     starts = profile.starts(keys_of(features, given.rows), as_of[given.rows])
     return Start(starts, profile.trees(features.names, num_threads=config.num_threads))
 

@@ -22,6 +22,7 @@ HAZARD_WORDS = {
     "flood": "침수",
     "worker_injury": "산업재해",
 }
+SECTOR_WORDS = ("석유화학", "조선", "자동차", "기타")  # of simulation.city.SECTORS, in the register of places
 
 
 @dataclass(frozen=True)
@@ -151,7 +152,7 @@ def _share_places(world: World, folder: Folder) -> None:
             "경도": round(cell.position[1], 5),
             "위도": round(cell.position[0], 5),
             "인구(명)": cell.population,
-            "종사자(명)": sum(cell.jobs),
+            **{f"종사자_{word}(명)": people for word, people in zip(SECTOR_WORDS, cell.jobs, strict=True)},
             "도로(km)": cell.road_km,
             "해발(m)": cell.elevation_m,
             "공장(개소)": cell.plant_count,
