@@ -26,7 +26,7 @@ from models.pyfunc import raw_scores
 from models.split import Parts
 from models.train import booster_params, train
 
-MONTHS = (3.0, 6.0, 12.0, 18.0, np.inf)
+MONTHS = (3.0, 6.0, 12.0, 18.0, 28.0, 60.0, np.inf)
 MONTH_DAYS = 365.25 / 12
 QUIET_ROWS = 40_000  # without incident, for the rival: more hardly move so few numbers; weighted back
 RISK_ROWS = 150_000  # of the training part, for the trees that learn from the true risk
@@ -84,13 +84,13 @@ def learning_curve(given: Material, truth: Truth, *, months: Sequence[float] = M
     return Curve(given.labels.hazard, tuple(points), _share(given, truth, _taught_the_truth(given, truth)))
 
 
-def expected_share(model: FloatArray, usual: FloatArray, truth: FloatArray) -> float:
-    """0 as `usual`, 1 as `truth`, by log loss in expectation over the truth. All (m,), inside (0, 1)."""
+def expected_share(model: FloatArray, usual: FloatArray, best: FloatArray, *, truth: FloatArray) -> float:
+    """0 as `usual`, 1 as `best`, by log loss in expectation over the truth. All (m,), inside (0, 1)."""
 
     def loss(stated: FloatArray) -> float:
         return -float((truth * np.log(stated) + (1.0 - truth) * np.log1p(-stated)).mean())
 
-    return (loss(usual) - loss(model)) / (loss(usual) - loss(truth))
+    return (loss(usual) - loss(model)) / (loss(usual) - loss(best))
 
 
 def _histories(given: Material, months: Sequence[float]) -> list[tuple[float, IntArray]]:
@@ -114,7 +114,8 @@ def _share(given: Material, truth: Truth, raw: Callable[[IntArray], FloatArray])
     calibrator = fit_calibrator(raw(calibrate), labels.occurred[parts.calibrate], method=method)
     base_rate = float(labels.occurred[parts.train].mean())
     usual = climatology(given.features, labels.hazard, test, base_rate=base_rate)
-    return expected_share(calibrator.apply(raw(test)), usual, truth(test))
+    risk = truth(test)
+    return expected_share(calibrator.apply(raw(test)), usual, risk, truth=risk)
 
 
 def _raw(given: Material, boosters: Sequence[lgb.Booster]) -> Callable[[IntArray], FloatArray]:

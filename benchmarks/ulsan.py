@@ -1,35 +1,39 @@
 """How much of what could be known each model of the simulated city knows: log-loss skill, climatology 0, true risk 1.
 
-    python -m benchmarks.ulsan [--store FOLDER]
+    python -m benchmarks.ulsan [--years N] [--store FOLDER]
 
 The true risk knows every incident at once, which nobody does. So beside it stands a second reference, the law itself
 when it is told an incident only once it is reported (`simulation.knowable`): what it reaches, and the model's share of
-that. And how often the model's intervals hold: of weekly counts, and of the true risk.
+that. Both once by the test part's outcomes, and once in expectation over the true risk, which no luck of single
+incidents moves. And how often the model's intervals hold: of weekly counts, and of the true risk.
 
 Then the first against months of training history, beside rivals that say how much of it can be learned at all
 (`benchmarks.learning_curve`); the picture is `var/ulsan-learning-curve.png`.
 
 Simulation, ingest, features, training and calibration are the platform's stages with the pilot's own parameters
 (`pilots/ulsan`), in a folder that is gone afterwards. The true risk is the simulation's; no stage but this reads it.
+`--years` has the city begin earlier and end on the same day: a longer history to learn from, other random numbers.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import shutil
 import sys
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime, timedelta
 from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
 import numpy as np
 import polars as pl
+import yaml
 
-from benchmarks.learning_curve import Curve, curve_table, learning_curve, plot_curves
+from benchmarks.learning_curve import Curve, curve_table, expected_share, learning_curve, plot_curves
 from contracts.errors import ForesafeError
 from contracts.params import EvaluateParams
 from contracts.results import BoolArray, Estimate, FloatArray, InstantArray, IntArray
@@ -60,7 +64,8 @@ class Reached:
     """One hazard on the test part; the losses are mean log losses.
 
     share: the model's, 0 as climatology, 1 as the true risk; law_told: the same of the law that is told reports only;
-    of_knowable: the model's share where that law is 1. coverage: of its intervals.
+    of_knowable: the model's share where that law is 1. expected, law_told_expected, expected_of_knowable: the three in
+    expectation over the true risk. coverage: of its intervals.
     """
 
     hazard: str
@@ -71,6 +76,9 @@ class Reached:
     share: Estimate
     law_told: Estimate
     of_knowable: Estimate
+    expected: float
+    law_told_expected: float
+    expected_of_knowable: float
     coverage: tuple[Coverage, ...]
 
 
@@ -141,6 +149,9 @@ def reach(settings: Settings, hazard: str, *, knowable: pl.DataFrame) -> Reached
         stated = {"model": values[of], "climatology": values["climatology"], "truth": values[best]}
         return share_of_attainable(occurred, as_of, **stated, params=given.params.evaluate)
 
+    def expected(of: str, best: str) -> float:
+        return expected_share(values[of], values["climatology"], values[best], truth=values["truth"])
+
     return Reached(
         hazard,
         int(occurred.sum()),
@@ -150,6 +161,9 @@ def reach(settings: Settings, hazard: str, *, knowable: pl.DataFrame) -> Reached
         share=share("model", "truth"),
         law_told=share("told", "truth"),
         of_knowable=share("model", "told"),
+        expected=expected("model", "truth"),
+        law_told_expected=expected("told", "truth"),
+        expected_of_knowable=expected("model", "told"),
         coverage=coverage_of_trial(
             model,
             trial,
@@ -193,18 +207,20 @@ def curve(settings: Settings, hazard: str) -> Curve:
 
 def table(found: Mapping[str, Reached | ForesafeError]) -> str:
     """One line a hazard; a hazard that could not be trained says why."""
+    losses = f"{'climatology':>13}{'model':>10}{'true risk':>11}"
+    shares = f"{'of attainable':>21}{'law told':>10}{'of knowable':>21}"
     lines = [
-        f"{'hazard':<18}{'incidents':>10}{'log loss of':^36}{'share of the':>14}{'':18}{'law told':>9}{'of the':>11}"
+        f"{'':<18}{'':>10}{'log loss of':^34}{'by outcomes: share':^52}  {'in expectation: share':^34}",
+        f"{'hazard':<18}{'incidents':>10}{losses}{shares}  {'of attainable':>13}{'law told':>9}{'of knowable':>12}",
     ]
-    losses = f"{'climatology':>13}{'model':>11}{'true risk':>12}"
-    lines.append(f"{'':<28}{losses}{'attainable':>14}  95 % interval   {'reports':>9}{'knowable':>11}  95 % interval")
     for hazard, got in found.items():
         if isinstance(got, ForesafeError):
             lines.append(f"{hazard:<18}not trained: {got}")
             continue
         lines.append(
-            f"{hazard:<18}{got.incidents:>10,}{got.climatology:>13.5f}{got.model:>11.5f}{got.truth:>12.5f}"
-            f"{_with_interval(got.share, 14)} {got.law_told.value:>9.3f}{_with_interval(got.of_knowable, 11)}"
+            f"{hazard:<18}{got.incidents:>10,}{got.climatology:>13.5f}{got.model:>10.5f}{got.truth:>11.5f}"
+            f"{_with_interval(got.share)}{got.law_told.value:>10.3f}{_with_interval(got.of_knowable)}"
+            f"  {got.expected:>13.3f}{got.law_told_expected:>9.3f}{got.expected_of_knowable:>12.3f}"
         )
     return "\n".join(lines)
 
@@ -220,8 +236,8 @@ def coverage_table(found: Mapping[str, Reached | ForesafeError]) -> str:
     return "\n".join(lines)
 
 
-def _with_interval(of: Estimate, width: int) -> str:
-    return f"{of.value:>{width}.3f}  [{of.low:.3f}, {of.high:.3f}]"
+def _with_interval(of: Estimate) -> str:
+    return f"{of.value:>7.3f} [{of.low:.2f}, {of.high:.2f}]"
 
 
 def summary(found: Mapping[str, Reached | ForesafeError], curves: Mapping[str, Curve]) -> str:
@@ -229,8 +245,13 @@ def summary(found: Mapping[str, Reached | ForesafeError], curves: Mapping[str, C
 
     median_attainable_share: of each hazard's best share that incidents taught, be it with the law's form known.
     """
-    shares = {hazard: round(got.share.value, 4) if isinstance(got, Reached) else 0.0 for hazard, got in found.items()}
-    told = {h: round(got.of_knowable.value, 4) if isinstance(got, Reached) else 0.0 for h, got in found.items()}
+    trained = {hazard: got if isinstance(got, Reached) else None for hazard, got in found.items()}
+
+    def each(of: Callable[[Reached], float]) -> dict[str, float]:
+        return {hazard: round(of(got), 4) if got else 0.0 for hazard, got in trained.items()}
+
+    shares, told = each(lambda got: got.share.value), each(lambda got: got.of_knowable.value)
+    expected, expected_told = each(lambda got: got.expected), each(lambda got: got.expected_of_knowable)
     best = [curves[hazard].attainable if hazard in curves else 0.0 for hazard in found]
     return json.dumps(
         {
@@ -238,6 +259,9 @@ def summary(found: Mapping[str, Reached | ForesafeError], curves: Mapping[str, C
             "median_share": _median(shares.values()),
             "shares_of_knowable": told,
             "median_share_of_knowable": _median(told.values()),
+            "expected_shares": expected,
+            "expected_shares_of_knowable": expected_told,
+            "median_expected_share_of_knowable": _median(expected_told.values()),
             "median_attainable_share": _median(best),
         }
     )
@@ -259,25 +283,32 @@ def say(text: str) -> None:
 
 
 def main() -> None:
+    asked = arguments()
     with tempfile.TemporaryDirectory() as folder:
-        settings = replace(load_settings(), state=asked_state() or Path(folder))
+        settings = replace(load_settings(), state=asked.store or Path(folder) / "var")
         try:
-            if settings.state == Path(folder):
+            if asked.years:
+                settings = with_history(settings, asked.years, home=Path(folder) / "home")
+            if not asked.store:
                 prepare(settings)
         except ForesafeError as error:
             raise SystemExit(str(error)) from error
         hazards = list(pilot_of(settings, PILOT).hazards)
         say("what was knowable")
-        knowable = knowable_risk(params_of(settings, PILOT).simulate)
+        simulated = params_of(settings, PILOT).simulate
+        knowable = knowable_risk(simulated)
         found = {hazard: attempt(partial(reach, knowable=knowable), settings, hazard) for hazard in hazards}
         tried = {hazard: attempt(curve, settings, hazard) for hazard in hazards}
     curves = {hazard: got for hazard, got in tried.items() if not isinstance(got, ForesafeError)}
-    print("Share of the attainable log-loss skill on the test part: climatology 0, the simulation's true risk 1;")
-    print("and of the knowable: 1 is the law that is told an incident only once it is reported.")
+    print(f"{simulated.days:,} days from {simulated.first_day} on; log loss of the test part, and shares of the skill:")
+    print(
+        "climatology is 0; of attainable: 1 is the true risk; of knowable: 1 is the law that is told an incident only once"
+    )
+    print("it is reported. In brackets 95 % over weeks.")
     print(table(found))
     print("\nHow many of a hundred the stated 90 % intervals hold, in brackets in the worst district:")
     print(coverage_table(found))
-    print("\nThe same share in expectation, against months of training history (the model with one seed):")
+    print("\nThe first share in expectation, against months of training history (the model with one seed):")
     print(curve_table(curves))
     print(plot_curves(curves, PICTURE) if curves else "no curve: nothing could be trained")
     print(summary(found, curves))
@@ -285,12 +316,27 @@ def main() -> None:
         raise SystemExit(1)
 
 
-def asked_state() -> Path | None:
-    """A folder with the store, the features and the truth of an earlier run, to be used as it is."""
+def with_history(settings: Settings, years: int, *, home: Path) -> Settings:
+    """The same pilot, simulated from so many years before its last day on.
+
+    Args:
+        home: a folder to be made, with the pilots and the changed parameters.
+    """
+    shutil.copytree(settings.pilots, home / "pilots")
+    params = yaml.safe_load((settings.home / "params.yaml").read_text(encoding="utf-8"))
+    usual = params_of(settings, PILOT).simulate
+    end = date.fromisoformat(usual.first_day) + timedelta(days=usual.days)
+    first = end.replace(year=end.year - years)
+    params["simulate"] = {**params["simulate"], "first_day": first.isoformat(), "days": (end - first).days}
+    (home / "params.yaml").write_text(yaml.safe_dump(params), encoding="utf-8")
+    return replace(settings, home=home)
+
+
+def arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description="Share of the attainable skill on simulated Ulsan.")
+    parser.add_argument("--years", type=int, help="of history, instead of the pilot's own days")
     parser.add_argument("--store", type=Path, help="a state folder that is simulated, ingested and built already")
-    given: Path | None = parser.parse_args().store
-    return given
+    return parser.parse_args()
 
 
 if __name__ == "__main__":

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from datetime import date, timedelta
 from pathlib import Path
 
 import numpy as np
@@ -10,11 +11,12 @@ import pytest
 
 from benchmarks.law_form import SLOTS, Part, Rows, fit, log_rate
 from benchmarks.learning_curve import Curve, Point, curve_table, expected_share, plot_curves
-from benchmarks.ulsan import Reached, coverage_table, share_of_attainable, summary, table
+from benchmarks.ulsan import PILOT, Reached, coverage_table, share_of_attainable, summary, table, with_history
 from contracts.errors import NotEnoughData
 from contracts.params import EvaluateParams
 from contracts.results import Estimate, FeatureInfo, Features, FloatArray, Spine
 from contracts.worth import Coverage
+from flows import load_settings, params_of
 
 HOURS = 24 * 120
 RANDOM = np.random.default_rng(3)
@@ -55,6 +57,9 @@ def test_a_hazard_that_could_not_be_trained_counts_as_climatology() -> None:
         "median_share": 0.5,
         "shares_of_knowable": {"flood": 0.0, "fire": 0.6, "injury": 0.9},
         "median_share_of_knowable": 0.6,
+        "expected_shares": {"flood": 0.0, "fire": 0.55, "injury": 0.55},
+        "expected_shares_of_knowable": {"flood": 0.0, "fire": 0.65, "injury": 0.65},
+        "median_expected_share_of_knowable": 0.65,
         "median_attainable_share": 0.0,
     }
     assert curves["fire"].attainable == 0.6
@@ -64,7 +69,9 @@ def test_a_hazard_that_could_not_be_trained_counts_as_climatology() -> None:
 def reached(share: Estimate, *, of_knowable: Estimate) -> Reached:
     told = Estimate(0.85, 0.8, 0.9)
     held = (Coverage("weekly counts", 0.9, 85, 0.912, "남구", 0.874, {"남구": 0.874}),)
-    return Reached("one", 50, 0.02, 0.015, 0.01, share=share, law_told=told, of_knowable=of_knowable, coverage=held)
+    losses = {"climatology": 0.02, "model": 0.015, "truth": 0.01}
+    expected = {"expected": 0.55, "law_told_expected": 0.85, "expected_of_knowable": 0.65}
+    return Reached("one", 50, **losses, share=share, law_told=told, of_knowable=of_knowable, **expected, coverage=held)
 
 
 def test_coverage_is_shown_with_the_worst_district() -> None:
@@ -76,9 +83,11 @@ def test_coverage_is_shown_with_the_worst_district() -> None:
 
 
 def test_in_expectation_the_truth_has_all_and_a_blunted_one_less() -> None:
-    assert expected_share(TRUTH, CLIMATOLOGY, TRUTH) == 1.0
-    assert expected_share(CLIMATOLOGY, CLIMATOLOGY, TRUTH) == 0.0
-    assert 0 < expected_share((TRUTH + CLIMATOLOGY) / 2, CLIMATOLOGY, TRUTH) < 1
+    halfway = (TRUTH + CLIMATOLOGY) / 2
+    assert expected_share(TRUTH, CLIMATOLOGY, TRUTH, truth=TRUTH) == 1.0
+    assert expected_share(CLIMATOLOGY, CLIMATOLOGY, TRUTH, truth=TRUTH) == 0.0
+    assert 0 < expected_share(halfway, CLIMATOLOGY, TRUTH, truth=TRUTH) < 1
+    assert expected_share(TRUTH, CLIMATOLOGY, halfway, truth=TRUTH) > 1, "nothing that is less than the truth ends at 1"
 
 
 def test_the_rival_finds_the_numbers_of_a_law_of_its_form() -> None:
@@ -102,6 +111,18 @@ def test_the_rival_finds_the_numbers_of_a_law_of_its_form() -> None:
     assert fitted[0][-1] == pytest.approx(0.5, abs=0.05)
     assert np.exp(fitted[1][0]) == pytest.approx(0.05, rel=0.2)
     assert not fitted[1][1 : 1 + places + SLOTS].any(), "a part without levels has none"
+
+
+def test_a_longer_history_ends_on_the_same_day(tmp_path: Path) -> None:
+    settings = load_settings(Path(__file__).parent)
+    usual, longer = (
+        params_of(s, PILOT).simulate for s in (settings, with_history(settings, 10, home=tmp_path / "home"))
+    )
+    first = date.fromisoformat(longer.first_day)
+    assert (first.year, first.month, first.day) == (2018, 1, 1)
+    last = [date.fromisoformat(s.first_day) + timedelta(days=s.days) for s in (usual, longer)]
+    assert last[0] == last[1] == date(2028, 1, 1)
+    assert longer.seed == usual.seed
 
 
 def test_a_curve_is_shown_as_table_and_picture(tmp_path: Path) -> None:
