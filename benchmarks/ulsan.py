@@ -302,9 +302,9 @@ def main() -> None:
     curves = {hazard: got for hazard, got in tried.items() if not isinstance(got, ForesafeError)}
     print(f"{simulated.days:,} days from {simulated.first_day} on; log loss of the test part, and shares of the skill:")
     print(
-        "climatology is 0; of attainable: 1 is the true risk; of knowable: 1 is the law that is told an incident only once"
+        "climatology is 0; of attainable: 1 is the true risk; of knowable: 1 is the law that is told an incident only"
     )
-    print("it is reported. In brackets 95 % over weeks.")
+    print("once it is reported. In brackets 95 % over weeks.")
     print(table(found))
     print("\nHow many of a hundred the stated 90 % intervals hold, in brackets in the worst district:")
     print(coverage_table(found))
