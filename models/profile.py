@@ -99,7 +99,7 @@ def sizes_of(features: Features, rows: IntArray, names: tuple[str, ...]) -> Floa
     """(m, kinds) the columns that say how large a place is in each kind of activity; 0 where that is not known.
 
     Raises:
-        BadTable: no such column.
+        BadTable: no such column, or a size below 0.
     """
     if lacking := [name for name in names if name not in features.names]:
         raise BadTable(
@@ -108,7 +108,15 @@ def sizes_of(features: Features, rows: IntArray, names: tuple[str, ...]) -> Floa
             allowed="names of features, such as those of `kind: latest` over static metrics",
             cause="a pilot that builds no such feature, or a misspelt name",
         )
-    return np.nan_to_num(np.column_stack([features.column(name)[rows] for name in names]))
+    sizes: Float32Array = np.nan_to_num(np.column_stack([features.column(name)[rows] for name in names]))
+    if len(sizes) and (below := sizes.min(axis=0) < 0).any():
+        raise BadTable(
+            f"{sizes.min():g}, below 0",
+            where=f"train.profile_sizes: {names[int(np.argmax(below))]}",
+            allowed="0 or more: how large a place is",
+            cause="a feature that is no size, such as a temperature",
+        )
+    return sizes
 
 
 def fit_profile(

@@ -159,7 +159,11 @@ def test_without_columns_of_place_and_hour_it_says_what_to_add() -> None:
         train(town.features, town.labels, parts=Parts(rows, rows, rows), config=QUICK)
 
 
-def test_a_column_of_sizes_that_is_not_there_is_named() -> None:
+@pytest.mark.parametrize(
+    ("name", "said"), [("people_at_sea", "no feature 'people_at_sea'"), ("wind_speed_z", "below 0")]
+)
+def test_a_column_that_is_no_size_is_named(name: str, said: str) -> None:
     features, labels, parts = small()
-    with pytest.raises(BadTable, match="people_at_sea"):
-        train(features, labels, parts=parts, config=QUICK.model_copy(update={"profile_sizes": ("people_at_sea",)}))
+    with pytest.raises(BadTable, match=said) as refused:
+        train(features, labels, parts=parts, config=QUICK.model_copy(update={"profile_sizes": (name,)}))
+    assert name in str(refused.value)
