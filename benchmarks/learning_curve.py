@@ -94,11 +94,11 @@ def expected_share(model: FloatArray, usual: FloatArray, best: FloatArray, *, tr
 
 
 def _histories(given: Material, months: Sequence[float]) -> list[tuple[float, IntArray]]:
-    """The last so many months of the training part; one that is no shorter than the whole is the whole, once."""
+    """The last so many months of the training part, and the whole; what is nearly the whole is not asked for twice."""
     rows = given.parts.train
     as_of = given.features.spine.as_of[given.labels.rows[rows]]
     age = (as_of.max() - as_of) / np.timedelta64(1, "D") / MONTH_DAYS
-    return [(span, rows[age < span]) for span in months if span < age.max() or np.isinf(span)]
+    return [(span, rows[age < span]) for span in months if span < 0.9 * age.max() or np.isinf(span)]
 
 
 def _months(given: Material, rows: IntArray) -> float:

@@ -24,7 +24,7 @@ from flows.shown import ACT, told_decisions, told_verdicts
 from simulation import Changes, Opening, Recalibration
 
 # Seconds on two quiet cores.
-BUDGET: Mapping[str, float] = {"go on": 10, "ingest": 15, "watch": 30, "asked": 35, "score": 5}
+BUDGET: Mapping[str, float] = {"go on": 5, "ingest": 12, "watch": 28, "asked": 60, "score": 5}
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ import lightgbm as lgb
 import numpy as np
 
 from contracts.params import CalibrateParams, TrainParams
-from contracts.results import Features, FloatArray, IntArray, Labels, Spine
+from contracts.results import Features, FloatArray, InstantArray, IntArray, Labels, Spine
 from models.aftermath import Aftermath, fit_aftermath
 from models.bands import alarm_bands
 from models.baselines import baseline_probabilities
@@ -77,7 +77,7 @@ def fit_risk_model(
     calibrator = fit_calibrator(raw, occurred, method=calibrate_params.method, moved=changed)
     probability = calibrator.apply(raw)
     as_of = features.spine.as_of
-    days = float((as_of[rows].max() - as_of[rows].min()) / HOUR) / DAY_HOURS + 1 / DAY_HOURS
+    days = _days(as_of[rows])
     fitted_until = as_of[rows].max() + labels.horizon_hours * HOUR
     model = RiskModel(
         hazard=labels.hazard,
@@ -88,6 +88,7 @@ def fit_risk_model(
             probability,
             occurred,
             refit=refit(features, labels, parts=parts, ensemble=ensemble, calibrator=calibrator, config=train_params),
+            history_days=_days(as_of[labels.rows[parts.train]]),
             aftermath=_aftermath(probability, labels, features.spine, parts),
             level=calibrate_params.interval,
         ),
@@ -106,6 +107,11 @@ def fit_risk_model(
         },
     )
     return Fitted(model, ensemble.trees, ensemble.stopped_early, ensemble.unused, _shares(ensemble, features.names))
+
+
+def _days(as_of: InstantArray) -> float:
+    """From the first hour to the end of the last."""
+    return float((as_of.max() - as_of.min()) / HOUR + 1) / DAY_HOURS
 
 
 def _shares(ensemble: Ensemble, names: Sequence[str]) -> dict[str, float]:

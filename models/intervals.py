@@ -7,9 +7,10 @@ interval of the observed rate, Beta(k + 1/2, n - k + 1/2), as log odds around th
 **Straying.** How far a fit lies from the law it learns from is not seen in outcomes of 0 and 1, so it is seen where the
 law is known: outcomes of the training rows are drawn from the model's first booster, another is fitted to them, and its
 forecasts are compared with the ones it should have found (a parametric bootstrap, `models.refit`). The real law is
-rougher than the model's forecasts by about as much again, so the variance counts twice; and where a lower risk leaves
+rougher than the model's forecasts by about as much again, so the variance counts twice; what no column tells does not
+fade with a longer history, as straying does, so beyond `UNSEEN_DAYS` it counts for more; and where a lower risk leaves
 fewer incidents to learn from, a fit is taken to stray at least as far as at any higher one: its own forecasts are too
-smooth there to show it. Both are assumptions that only a city with a known true risk can check; the report of a
+smooth there to show it. These are assumptions that only a city with a known true risk can check; the report of a
 simulated pilot does.
 
 Both are half widths over the log odds of the forecast, added in quadrature. A forecast is the mean of what the risk may
@@ -42,7 +43,7 @@ MAX_BINS = 10
 INCIDENTS_PER_BIN = 5
 STRAY_QUANTILES = (0.1, 0.25, 0.5, 0.75, 0.9, 0.97, 0.99)  # finer where risk is high: there it is acted on
 STRAY_MIN_ROWS = 50  # in a bin, for a standard deviation
-UNSEEN_FACTOR = 2.0  # of the variance that the refit shows
+UNSEEN_DAYS = 860.0  # of history, at which what no column tells has the variance that the refit shows
 
 
 @dataclass(frozen=True)
@@ -67,20 +68,27 @@ class IntervalTable:
 
 
 def fit_interval(
-    probability: FloatArray, occurred: BoolArray, *, refit: Refit, aftermath: Aftermath, level: float
+    probability: FloatArray,
+    occurred: BoolArray,
+    *,
+    refit: Refit,
+    history_days: float,
+    aftermath: Aftermath,
+    level: float,
 ) -> IntervalTable:
     """The table of half widths, from the calibration part.
 
     Args:
         probability: (m,) the model's calibrated forecasts.
         refit: what a booster found of a law that it was fitted to outcomes of, on the same rows.
+        history_days: that the model and the refit learned from.
         aftermath: what these rows show right after incidents.
         level: 0.9 for 90 %.
     """
     at, below, above = _level_widths(probability, occurred, level)
     stray_at, stray = _stray(refit)
     centre = np.unique(np.concatenate([at, stray_at]))
-    spread = np.sqrt(UNSEEN_FACTOR) * np.interp(centre, stray_at, stray)
+    spread = np.sqrt(1 + max(1.0, history_days / UNSEEN_DAYS)) * np.interp(centre, stray_at, stray)
     wide, lowered = float(norm.ppf((1 + level) / 2)) * spread, spread**2 / 2
     down = np.hypot(wide, np.interp(centre, at, below)) + lowered
     up = _with_jumps(np.hypot(wide, np.interp(centre, at, above)), centre, aftermath, level)

@@ -79,6 +79,7 @@ def test_calibration_keeps_order_and_is_data(
         calibrator.apply(raw),
         occurred,
         refit=Refit(calibrator.apply(raw), calibrator.apply(raw[::-1])),
+        history_days=400,
         aftermath=Aftermath(share=share, jump=jump),
         level=0.9,
     )

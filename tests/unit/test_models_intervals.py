@@ -14,7 +14,7 @@ from contracts.worth import Coverage
 from models.aftermath import Aftermath, fit_aftermath
 from models.counts import Groups, covered, district_weeks, fit_relative_variance
 from models.coverage import count_coverage, coverage, risk_coverage
-from models.intervals import IntervalTable, fit_interval
+from models.intervals import UNSEEN_DAYS, IntervalTable, fit_interval
 from models.pyfunc import count_chances, count_interval, log_odds, sigmoid
 from models.refit import Refit
 from models.split import HOUR
@@ -55,9 +55,9 @@ def test_the_level_is_covered_where_bins_are_homogeneous() -> None:
     for seed in range(200):
         occurred = np.random.default_rng(seed).random(len(which)) < levels[which]
         forecast = np.bincount(which, weights=occurred) / 4000
-        table = fit_interval(
-            forecast[which], occurred, refit=Refit(forecast[which], forecast[which]), aftermath=Aftermath(), level=0.9
-        )
+        stated = forecast[which]
+        exact = Refit(stated, stated)
+        table = fit_interval(stated, occurred, refit=exact, history_days=400, aftermath=Aftermath(), level=0.9)
         low, high = table.apply(forecast)
         inside.append((low <= levels) & (high >= levels))
     assert 0.86 <= np.mean(inside) <= 0.94
@@ -67,17 +67,40 @@ def test_a_fit_that_strays_widens_the_interval_and_the_table_is_data() -> None:
     random = np.random.default_rng(2)
     risk = sigmoid(random.normal(-3, 1, 5000))
     occurred = random.random(5000) < risk
-    sure = fit_interval(risk, occurred, refit=Refit(risk, risk), aftermath=Aftermath(), level=0.9)
+    sure = fit_interval(risk, occurred, refit=Refit(risk, risk), history_days=400, aftermath=Aftermath(), level=0.9)
     refitted = sigmoid(log_odds(risk) + random.normal(0, 0.5, 5000))
-    straying = fit_interval(risk, occurred, refit=Refit(risk, refitted), aftermath=Aftermath(), level=0.9)
+    straying = fit_interval(
+        risk, occurred, refit=Refit(risk, refitted), history_days=400, aftermath=Aftermath(), level=0.9
+    )
     assert np.all(straying.apply(risk)[0] < sure.apply(risk)[0])
     assert np.all(straying.apply(risk)[1] > sure.apply(risk)[1])
     assert IntervalTable.from_json(json.loads(json.dumps(straying.to_json()))) == straying
 
 
+def test_what_no_column_tells_does_not_fade_with_a_longer_history() -> None:
+    """A fit that strays by a third of the variance after thrice the usual history: as much in all as 4 thirds of it."""
+    random = np.random.default_rng(2)
+    risk = sigmoid(random.normal(-3, 1, 5000))
+    occurred = random.random(5000) < risk
+    error = random.normal(0, 0.5, 5000)
+
+    def widths(error: FloatArray, days: float) -> FloatArray:
+        refit = Refit(risk, sigmoid(log_odds(risk) + error))
+        return np.array(
+            fit_interval(risk, occurred, refit=refit, history_days=days, aftermath=Aftermath(), level=0.9).above
+        )
+
+    usual, long = widths(error, UNSEEN_DAYS), widths(error / np.sqrt(3), 3 * UNSEEN_DAYS)
+    assert widths(error, 10) == pytest.approx(usual), "a short history is not taken to hide less"
+    assert 0.7 < long.mean() / usual.mean() < 0.95
+    assert widths(error / np.sqrt(3), UNSEEN_DAYS).mean() < 0.9 * long.mean()
+
+
 def of_contagion(learned: Contagion, later: Contagion, aftermath: Aftermath) -> Coverage:
     refit = Refit(learned.forecast, learned.refitted)
-    table = fit_interval(learned.forecast, learned.occurred, refit=refit, aftermath=aftermath, level=0.9)
+    table = fit_interval(
+        learned.forecast, learned.occurred, refit=refit, history_days=400, aftermath=aftermath, level=0.9
+    )
     where = Where.of(later.asset, [DISTRICTS[a % 4] for a in range(int(later.asset.max()) + 1)])
     low, high = table.apply(later.forecast)
     return risk_coverage(low, high, later.truth, where, level=0.9)[1]
@@ -96,7 +119,7 @@ def test_a_jump_is_a_long_step_from_a_low_forecast_and_moves_no_lower_end() -> N
     refitted = sigmoid(log_odds(risk) + np.random.default_rng(3).normal(0, 0.3, 5000))
     occurred = np.random.default_rng(4).random(5000) < risk
     usual, jumping = (
-        fit_interval(risk, occurred, refit=Refit(risk, refitted), aftermath=aftermath, level=0.9)
+        fit_interval(risk, occurred, refit=Refit(risk, refitted), history_days=400, aftermath=aftermath, level=0.9)
         for aftermath in (Aftermath(), Aftermath(share=0.06, jump=0.02))
     )
     longer = np.array(jumping.above) - np.array(usual.above)
