@@ -173,7 +173,9 @@ def plot_curves(curves: Mapping[str, Curve], path: Path) -> Path:
         axes.plot(months, [point.model for point in curve.points], "o-", label="model")
         axes.plot(months, [point.form for point in curve.points], "s--", label="the law's form is known")
         axes.axhline(curve.columns, color="grey", linestyle=":", label="what the columns tell at all")
-        axes.set(title=curve.hazard, xlabel="months of training", ylim=(min(0.0, *axes.get_ylim()), 1.0))
+        axes.set(
+            title=curve.hazard, xlabel="months of training", xlim=(0, None), ylim=(min(0.0, *axes.get_ylim()), 1.0)
+        )
     figure.axes[0].set_ylabel("share of the attainable skill")
     figure.axes[-1].legend(fontsize="small")
     path.parent.mkdir(parents=True, exist_ok=True)
