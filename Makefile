@@ -16,7 +16,7 @@ export PATH := $(BIN):$(PATH)
 .DEFAULT_GOAL := help
 
 help:
-	@echo "make demo    simulate Ulsan, ingest, train, release, score, report (5 to 7 minutes on two cores)"
+	@echo "make demo    simulate Ulsan, ingest, train, release, score, report (5 minutes on two quiet cores)"
 	@echo "make test    every check and test"
 	@echo "make check   format, lint, types and import direction only"
 	@echo "make bench   every benchmark; make bench-NAME runs benchmarks/NAME.py"
