@@ -24,7 +24,7 @@ from scipy.optimize import minimize
 from scipy.special import digamma
 from threadpoolctl import threadpool_limits
 
-from contracts.errors import BadTable
+from contracts.errors import BadTable, nearest
 from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, IntArray
 
 PLACE, CLOCK = ("longitude", "latitude"), ("hour_of_day", "weekday", "holiday")
@@ -105,7 +105,7 @@ def sizes_of(features: Features, rows: IntArray, names: tuple[str, ...]) -> Floa
         raise BadTable(
             f"no feature {lacking[0]!r}",
             where="train.profile_sizes",
-            allowed="names of features, such as those of `kind: latest` over static metrics",
+            allowed=nearest(lacking[0], features.names),
             cause="a pilot that builds no such feature, or a misspelt name",
         )
     sizes: Float32Array = np.nan_to_num(np.column_stack([features.column(name)[rows] for name in names]))

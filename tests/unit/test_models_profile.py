@@ -11,7 +11,7 @@ import pytest
 
 from contracts.errors import BadTable
 from contracts.params import TrainParams
-from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, Labels
+from contracts.results import BoolArray, Features, Float32Array, FloatArray, InstantArray, IntArray, Labels
 from models.profile import SLOTS, Profile, after, fit_profile, keys_of, log_odds_of_rate
 from models.pyfunc import raw_scores, sigmoid
 from models.split import Parts
@@ -56,15 +56,21 @@ def test_a_row_starts_from_what_other_weeks_showed() -> None:
     assert (before[week != 2] != now[week != 2]).all()
 
 
-def test_two_kinds_of_work_are_told_apart_where_there_are_two() -> None:
-    """Half the places work by day, half by night: no product of a place's level and an hour's level can say that."""
-    random = np.random.default_rng(0)
-    weeks, places = 40, 10
+def hours_of(places: int, *, weeks: int) -> tuple[InstantArray, IntArray, IntArray, Float32Array]:
+    """Every hour of every place from a Monday on, each (n,): as_of, place, hour of the day, and keys (n, 5)."""
     as_of = np.repeat(np.datetime64("2025-01-06", "us") + np.arange(weeks * 168) * np.timedelta64(1, "h"), places)
     place = np.tile(np.arange(places), weeks * 168)
     hour = as_of.astype("datetime64[h]").astype(np.int64) % 24
     weekday = (as_of.astype("datetime64[D]").astype(np.int64) + 3) % 7
     keys = np.column_stack([place, place * 0, hour, weekday, hour * 0]).astype(np.float32)
+    return as_of, place, hour, keys
+
+
+def test_two_kinds_of_work_are_told_apart_where_there_are_two() -> None:
+    """Half the places work by day, half by night: no product of a place's level and an hour's level can say that."""
+    random = np.random.default_rng(0)
+    places = 10
+    as_of, place, hour, keys = hours_of(places, weeks=40)
     rate = np.where((place % 2 == 0) == (hour < 12), 0.08, 0.004)
     occurred = random.random(len(rate)) < rate
 
@@ -82,12 +88,8 @@ def two_industries(
 ) -> tuple[Float32Array, InstantArray, BoolArray, Float32Array, FloatArray]:
     """Keys, as_of, occurred and sizes of rows, and the true rate of each place at each hour of a working day: one
     industry works by day and one by night, and every place has another mixture."""
-    weeks, places = 26, 12
-    as_of = np.repeat(np.datetime64("2025-01-06", "us") + np.arange(weeks * 168) * np.timedelta64(1, "h"), places)
-    place = np.tile(np.arange(places), weeks * 168)
-    hour = as_of.astype("datetime64[h]").astype(np.int64) % 24
-    weekday = (as_of.astype("datetime64[D]").astype(np.int64) + 3) % 7
-    keys = np.column_stack([place, place * 0, hour, weekday, hour * 0]).astype(np.float32)
+    places = 12
+    as_of, place, hour, keys = hours_of(places, weeks=26)
     people = np.column_stack([np.linspace(0, 5000, places), np.linspace(4000, 0, places) ** 1.1])
     at_work = np.column_stack([hour < 12, hour >= 12])
     rate = 2e-6 * (people[place] * at_work).sum(axis=1) + 1e-5
