@@ -55,12 +55,11 @@ def test_ctrl_c_stops_both_servers(checkout: Checkout) -> None:
     assert not any(answers(address) for address in addresses)
 
 
-def test_down_stops_a_platform_whose_command_was_stopped(checkout: Checkout) -> None:
+def test_down_ends_the_platform_and_its_command(checkout: Checkout) -> None:
     command, addresses = started(checkout.home)
     with command:
         said = checkout.foresafe("down").stdout
         assert "Prefect: stopped" in said
         assert "MLflow: stopped" in said
         assert not any(answers(address) for address in addresses)
-        command.terminate()
         assert command.wait(60) == 0
