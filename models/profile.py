@@ -41,7 +41,7 @@ STARTS, ROUNDS = 3, 300  # of the kinds' updates
 WORTH_KINDS = 10.0  # nats of likelihood on other weeks, or kinds are only noise
 LARGEST = 25.0  # log rate
 NEGLIGIBLE = 1e-4  # log odds
-MOST_LEAVES = 2048  # of one tree: more only make it slower
+MOST_LEAVES = 2048  # of one tree: more come nearer to the table, and make reasons slow
 WEEK = np.timedelta64(7, "D")
 SEED = 3  # of the kinds' start: kinds that start alike stay alike
 
